@@ -1,0 +1,16 @@
+//! astfs mounts a running Asterisk PBX as a directory tree that operators write in TOML.
+//!
+//! Data flows one way, and the modules are named by what flows through them:
+//! bytes ([`ami`]) become values ([`parse`]), the tree file ([`language`]) says which questions to
+//! ask ([`query`]) and what their results look like as directories and files ([`tree`]), and the
+//! kernel is served from that ([`fs`]). Each module knows only those named before it.
+//! [`simulator`] is an Asterisk to try all this on, and [`cli`] the commands of the program.
+
+pub mod ami;
+pub mod cli;
+pub mod fs;
+pub mod language;
+pub mod parse;
+pub mod query;
+pub mod simulator;
+pub mod tree;

@@ -1,0 +1,3 @@
+//! The `astfs` program; everything it does is in [`astfs::cli`].
+
+fn main() {}

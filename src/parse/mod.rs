@@ -1,0 +1,4 @@
+//! Bytes a server printed, read into values.
+
+pub mod text;
+pub mod value;
