@@ -140,9 +140,15 @@ impl PartialEq for Record {
 #[derive(Debug, Default)]
 pub struct Fields {
     names: IndexSet<CompactString>,
-    values: Vec<Value>,
-    /// Which values are lists because their name came more than once.
-    repeated: Vec<bool>,
+    values: Vec<Pushed>,
+}
+
+/// What was pushed under one name. Apart from [`Value`], so that a name that comes ten thousand times
+/// grows one vector instead of copying a list each time.
+#[derive(Debug)]
+enum Pushed {
+    Once(Value),
+    Often(Vec<Value>),
 }
 
 impl Fields {
@@ -155,17 +161,16 @@ impl Fields {
     pub fn push(&mut self, name: &str, value: Value) {
         let Some(index) = self.names.get_index_of(name) else {
             self.names.insert(name.into());
-            self.values.push(value);
-            self.repeated.push(false);
+            self.values.push(Pushed::Once(value));
             return;
         };
-        let slot = &mut self.values[index];
-        let items: Vec<Value> = match &mut *slot {
-            Value::List(items) if self.repeated[index] => items.iter().cloned().chain([value]).collect(),
-            first => vec![std::mem::take(first), value],
-        };
-        *slot = items.into();
-        self.repeated[index] = true;
+        match &mut self.values[index] {
+            Pushed::Often(values) => values.push(value),
+            Pushed::Once(first) => {
+                let first = std::mem::take(first);
+                self.values[index] = Pushed::Often(vec![first, value]);
+            }
+        }
     }
 
     /// Whether a field of that name was pushed.
@@ -180,7 +185,11 @@ impl Fields {
 
     /// The record, sharing its names with earlier ones of the same `shapes`.
     pub fn finish(self, shapes: &mut Shapes) -> Value {
-        Value::Record(Arc::new(Record { shape: shapes.intern(self.names), values: self.values.into() }))
+        let values = self.values.into_iter().map(|pushed| match pushed {
+            Pushed::Once(value) => value,
+            Pushed::Often(values) => values.into(),
+        });
+        Value::Record(Arc::new(Record { values: values.collect(), shape: shapes.intern(self.names) }))
     }
 }
 
@@ -239,6 +248,16 @@ mod tests {
     fn a_name_that_comes_again_makes_a_list() {
         let value = record(&[("v", "1"), ("x", "0"), ("v", "2"), ("v", "3")], &mut Shapes::new());
         assert_eq!(serde_json::to_string(&value).unwrap(), r#"{"v":["1","2","3"],"x":"0"}"#);
+    }
+
+    #[test]
+    fn a_name_that_comes_very_often_costs_no_more_each_time() {
+        let mut fields = Fields::new();
+        for _ in 0..200_000 {
+            fields.push("Output", "".into());
+        }
+        let value = fields.finish(&mut Shapes::new());
+        assert_eq!(value.get("Output").unwrap().as_list().unwrap().len(), 200_000);
     }
 
     #[test]
