@@ -71,7 +71,7 @@ fn a_beginning_of_an_outline_has_the_records_it_holds() {
 #[test]
 fn random_bytes_are_answered() {
     // Pieces that the forms are made of, put together at random, get deeper than random bytes do.
-    let pieces: [&[u8]; 24] = [
+    let pieces: [&[u8]; 28] = [
         b" ",
         b"  ",
         b"    ",
@@ -93,6 +93,10 @@ fn random_bytes_are_answered() {
         b"{",
         b"[",
         b"Column Name  Column Value\n",
+        b"From: Domain",
+        b"A  B\n",
+        b"=",
+        b"-- Streams --\n",
         b"Variables:",
         b"\xd0",
         b"\xff\x00",

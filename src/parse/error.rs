@@ -46,9 +46,10 @@ impl ParseError {
             None => "the end".to_owned(),
             Some(line) => {
                 let text = super::text::decode(line.trim_ascii());
-                let shown: String = text.chars().take(SHOWN).collect();
-                let more = if shown.len() < text.len() { "…" } else { "" };
-                format!("`{}{more}`", shown.escape_debug())
+                let visible = |character: char| if character.is_control() { '\u{fffd}' } else { character };
+                let shown: String = text.chars().take(SHOWN).map(visible).collect();
+                let more = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
+                format!("`{shown}{more}`")
             }
         };
         ParseError::Unexpected { line: index + 1, expected, found }
@@ -63,7 +64,7 @@ mod tests {
     fn a_long_line_is_shown_in_part_and_without_control_characters() {
         let line = format!("\u{1b}[31m{}", "x".repeat(100));
         let message = ParseError::unexpected(2, "a field", Some(line.as_bytes())).to_string();
-        assert!(message.starts_with("line 3: expected a field, found `\\u{1b}[31mxxx"), "{message}");
+        assert!(message.starts_with("line 3: expected a field, found `\u{fffd}[31mxxx"), "{message}");
         assert!(message.contains("xxx…`; check"), "{message}");
         assert!(message.len() < 170, "{message}");
     }

@@ -16,12 +16,15 @@
 //! become one record, field `variables`, whose names are the variables' own, unchanged; it is there
 //! also when it is empty. Below `-- Streams --` (`core show channel` since Asterisk 15), each `Name` begins
 //! a record of its own, in the list `streams`: a channel's own name stays one text in every version.
+//!
+//! Limits: a value that spans lines is cut at its first, and its further lines are read as any others
+//! are; variables end at the first line that is none.
 
 use super::value::{Fields, Shapes, Value};
 use super::{ParseError, label, lines, text};
 
-/// Labels that hold a colon themselves, without the one at their end (`sip show settings`).
-const LABELS_WITH_COLON: [&[u8]; 1] = [b"From: Domain"];
+/// Labels that hold a colon themselves, with the one at their end (`sip show settings`).
+const LABELS_WITH_COLON: [&[u8]; 1] = [b"From: Domain:"];
 
 /// The fields as one record.
 ///
@@ -97,7 +100,8 @@ fn label_and_value(line: &[u8]) -> Option<(&[u8], &[u8])> {
         return None;
     }
     let body = body.strip_prefix(b"* ").unwrap_or(body);
-    let with_colon = LABELS_WITH_COLON.iter().find(|label| body.starts_with(label)).map(|label| label.len());
+    let with_colon =
+        LABELS_WITH_COLON.iter().find(|label| body.starts_with(label)).map(|label| label.len() - 1);
     let colon = with_colon.or_else(|| body.iter().position(|&byte| byte == b':'));
     let gap = lines::find_gap(&body[..colon.unwrap_or(body.len())]);
     let (label, value) = match gap.map(|gap| (&body[..gap], body[gap..].trim_ascii_start())) {

@@ -98,6 +98,12 @@ fn settings_of_every_spelling_are_read() {
 }
 
 #[test]
+fn a_label_with_a_colon_inside_needs_the_one_at_its_end() {
+    assert_eq!(json(&parse(b"  From: Domain:   example.org").unwrap()), r#"{"from_domain":"example.org"}"#);
+    assert_eq!(json(&parse(b"  From: Domain").unwrap()), r#"{"from":"Domain"}"#);
+}
+
+#[test]
 fn iax2_peers_users_and_uptimes_are_read() {
     let peer = recorded("13/cmd_iax2_show_peer_msm");
     assert_eq!(peer.get("callerid"), Some(&"\"\" <>".into()));

@@ -12,8 +12,9 @@
 //! there are two or more, or if its name shows that it is a list of them even when there is only one:
 //! it ends in the child's name and `s` or `es` (`peers` of `peer`, `channeltypes` of `type`, `mailboxes`
 //! of `mailbox`), is `list` (queues), or the child is a `codec` (every set of formats, whatever its
-//! name). Any other container is a record, and a name that comes again in it makes a list of its values. An empty container is an
-//! empty list if it is the root, is named `list` or ends in `s`, otherwise an empty record.
+//! name). Any other container is a record, and a name that comes again in it makes a list of its values.
+//! An empty container is an empty list if it is the root, is named `list` or ends in `s`, otherwise an
+//! empty record.
 //!
 //! **A line that fits nowhere** never costs more than itself: a quoted value without its closing quote
 //! takes the following lines that fit nowhere up to the one that ends in a quote, with their line ends;

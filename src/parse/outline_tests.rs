@@ -193,7 +193,7 @@ fn a_message_of_failure_is_refused() {
     let message = parse(b"Command 'data get /nosuch' failed.\n").unwrap_err().to_string();
     assert!(
         message.starts_with(
-            "line 1: expected the bare name of an outline's root, found `Command \\'data get /nosuch\\' failed.`"
+            "line 1: expected the bare name of an outline's root, found `Command 'data get /nosuch' failed.`"
         ),
         "{message}"
     );

@@ -2,7 +2,7 @@
 //!
 //! **Names come from the header alone**, never from the rows, so that a template may rely on them. A
 //! label ends at every blank, unless it is one of the labels of two words that Asterisk 13 to 22 print
-//! (`Codec Pref`, `Use Count`, see [`header`]). Where a line of dashes or equals signs below the header
+//! (`Codec Pref`, `Use Count`, see `header.rs`). Where a line of dashes or equals signs below the header
 //! is drawn in several pieces, the pieces say where the columns begin.
 //!
 //! **Values** lie between the byte where their label begins and the one where the next label does, and
