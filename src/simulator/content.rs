@@ -9,7 +9,7 @@ use super::recording::Recordings;
 use super::request::Request;
 
 /// The configuration of a simulated server. Recorded answers go before generated ones.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Content {
     pub(super) version: Version,
     pub(super) user: String,

@@ -20,7 +20,7 @@ const SESSION_ACTIONS: [&str; 4] = ["Login", "Challenge", "Logoff", "Events"];
 /// The headers of a request in an order of their own, names and action in lower case, without ActionID.
 type Key = Vec<(Vec<u8>, Vec<u8>)>;
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Recording {
     answer: Vec<u8>,
     /// The ActionID that stands in the answer.
@@ -28,7 +28,7 @@ struct Recording {
 }
 
 /// Recorded answers by what was asked.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Recordings(HashMap<Key, Recording>);
 
 impl Recordings {

@@ -166,6 +166,40 @@ async fn lists_of_13_are_answered_as_recorded() {
     assert_as_recorded(&simulator, 13, &["action_SIPpeers"]).await;
 }
 
+/// Found names are from a table of searches that the real server was asked.
+#[tokio::test]
+async fn searches_of_data_get_find_what_the_real_server_finds() {
+    let simulator = Simulator::start(asterisk_13(person_13("Person One", 2))).await.unwrap();
+    let mut client = Client::log_in(&simulator).await;
+    let everybody = "6001,gw-user,mtrf,person,zhecka,zhecka1,zhecka2";
+    for (search, expected) in [
+        ("peers/peer/name=6001", "6001"),
+        ("/peers/peer/name=6001", "6001"),
+        ("PEERS/PEER/NAME=6001", everybody),
+        ("name=6001", everybody),
+        ("peers/peer/name=", ""),
+        ("peers/peer/name", everybody),
+        ("peers/peer/name!=6001", "gw-user,mtrf,person,zhecka,zhecka1,zhecka2"),
+        ("peers/peer/name==6001", everybody),
+        ("peers/peer/name=PERSON", ""),
+        ("peers/peer/type=user", "gw-user,zhecka1"),
+        ("peers/peer/type!=friend", "gw-user,mtrf,zhecka1"),
+        ("peers/peer/nosuch=1", ""),
+        ("peers/peer/nosuch=1,peers/peer/name=6001", "6001"),
+        ("peers/peer/name=6001,peers/peer/context=web", "6001"),
+        ("peers/peer/name=6001,peers/peer/context=nope", ""),
+        ("peers/peer/name=6001,peers/peer/name=person", "person"),
+        ("\"peers/peer/cid_name=Web Phone\"", "6001"),
+        ("1=1", everybody),
+    ] {
+        let answer = client.command(&format!("data get /asterisk/channel/sip/peers {search}")).await;
+        let names = answer.lines().filter_map(|line| line.strip_prefix("      name: \""));
+        let mut names: Vec<_> = names.map(|name| name.trim_end_matches('"')).collect();
+        names.sort_unstable();
+        assert_eq!(names.join(","), expected, "{search}");
+    }
+}
+
 #[tokio::test]
 async fn a_filter_of_data_get_leaves_only_the_named_fields() {
     let mut zhecka2 = zhecka2_13();

@@ -45,6 +45,7 @@ impl World {
             ["core", "show", "uptime", "seconds"] => {
                 Some(core::show_uptime_seconds(self.started, self.last_reload()))
             }
+            // What a reload prints is not among the recorded answers, its events are.
             ["module", "reload"] => {
                 events.extend(self.reload("All"));
                 Some(Output::text(""))

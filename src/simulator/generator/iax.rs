@@ -11,7 +11,7 @@ const USERS_HEADING: &str =
     "Username         Secret                Authen           Def.Context      A/C    Codec Pref\n";
 
 /// An IAX2 peer. [`IaxPeer::new`] gives one that registers, and has not done so.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct IaxPeer {
     /// The name.
     pub name: Text,
@@ -83,7 +83,7 @@ impl IaxPeer {
 }
 
 /// An IAX2 user, who can call.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct IaxUser {
     /// The name.
     pub name: Text,

@@ -1,5 +1,6 @@
 //! A SIP peer as `chan_sip` keeps it: what its configuration says, and where it is registered.
 
+use std::fmt;
 use std::net::SocketAddrV4;
 
 /// Bytes as the server keeps them; usually UTF-8, but nothing makes sure of it.
@@ -73,8 +74,9 @@ pub(super) fn codec_names(codecs: &[Codec]) -> String {
     format!("({})", codecs.iter().map(|codec| codec.name()).collect::<Vec<_>>().join("|"))
 }
 
-/// A SIP peer. [`Peer::new`] gives one with the server's defaults, to be changed field by field.
-#[derive(Debug, Clone)]
+/// A SIP peer. [`Peer::new`] gives one with the server's defaults, to be changed field by field. Its
+/// `Debug` output is its name and kind, without any secret.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Peer {
     /// The name, at most 79 bytes; longer ones are cut by the server.
     pub name: Text,
@@ -146,6 +148,13 @@ pub struct Peer {
     pub in_use: u32,
     /// Channel variables (`setvar`) in the order in which the server prints them.
     pub variables: Vec<(Text, Text)>,
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = String::from_utf8_lossy(&self.name);
+        out.debug_struct("Peer").field("name", &name).field("kind", &self.kind).finish_non_exhaustive()
+    }
 }
 
 impl Peer {
