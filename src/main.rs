@@ -1,3 +1,7 @@
 //! The `astfs` program; everything it does is in [`astfs::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    astfs::cli::run()
+}

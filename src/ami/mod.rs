@@ -1,34 +1,43 @@
-//! stand-in
-#![allow(missing_docs)]
-use bytes::Bytes;
-#[derive(Debug)]
-pub struct Address;
-impl std::str::FromStr for Address { type Err = String; fn from_str(_: &str) -> Result<Address, String> { Ok(Address) } }
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Action;
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("x")]
-pub struct ActionError;
-impl Action {
-    pub fn new(_: impl AsRef<[u8]>) -> Result<Action, ActionError> { Ok(Action) }
-    pub fn command(_: impl AsRef<[u8]>) -> Result<Action, ActionError> { Ok(Action) }
-    pub fn with(self, _: impl AsRef<[u8]>, _: impl AsRef<[u8]>) -> Result<Action, ActionError> { Ok(Action) }
-}
-#[derive(Debug, Clone)]
-pub struct Message;
-impl Message {
-    pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> { std::iter::empty() }
-    pub fn event(&self) -> Option<&[u8]> { None }
-}
-#[derive(Debug, Clone)]
-pub struct Answer(Message);
-impl Answer {
-    pub fn message(&self) -> &Message { &self.0 }
-    pub fn items(&self) -> &[Message] { &[] }
-    pub fn complete(&self) -> Option<&Message> { None }
-    pub fn output(&self) -> Option<Bytes> { None }
-    pub fn is_error(&self) -> bool { false }
-    pub fn error_text(&self) -> Option<Bytes> { None }
-}
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum AskError { #[error("a")] LoginRefused { x: u8 }, #[error("a")] Timeout { x: u8 }, #[error("a")] ConnectionRefused { x: u8 }, #[error("b")] NotConnected }
+//! A client for the Asterisk Manager Interface, Asterisk 13 to 22.
+//!
+//! What stays true: bytes are kept as they came; an answer goes to the question it belongs to or to
+//! nobody; the socket is always drained, whatever else is slow; every wait ends by its deadline; no
+//! secret appears in a log, an error or a Debug form.
+//!
+//! [`Client`] is the way in: it connects, logs in, reconnects, and answers [`Action`]s with
+//! [`Answer`]s of [`Message`]s. Beneath it, one file each: the framing (`codec`), which message answers
+//! which question (`pipeline`), what makes an answer whole (`answer`), one session (`connection`).
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use astfs::ami::{Action, Client, Settings};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::start(Settings::new("pbx.example".parse()?, "astfs", "secret"));
+//! let answer = client.ask(Action::command("core show version")?, Duration::from_secs(5)).await?;
+//! println!("{:?}", answer.output());
+//! # Ok(())
+//! # }
+//! ```
+
+mod action;
+mod address;
+mod answer;
+mod backoff;
+mod client;
+mod codec;
+mod connection;
+mod error;
+mod login;
+mod message;
+mod pipeline;
+
+pub use action::{Action, ActionError, HEADER_LIMIT, LINE_LIMIT};
+pub use address::{Address, AddressError, DEFAULT_PORT};
+pub use answer::Answer;
+pub use backoff::Backoff;
+pub use client::{Client, Settings, State};
+pub use codec::{DEFAULT_MESSAGE_LIMIT, Decoder};
+pub use error::{AskError, CodecError, ConnectionError};
+pub use login::{LoginMethod, Secret};
+pub use message::Message;

@@ -1,1 +1,120 @@
-//! cli
+//! The commands of the program: one file each, and what they share.
+
+mod cat;
+mod check;
+mod connect;
+mod daemon;
+mod demo;
+mod error;
+mod list;
+mod logging;
+mod mount;
+mod open;
+mod query;
+mod tree;
+mod umount;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use error::{CliError, Exit};
+
+/// Mount a running Asterisk as a directory tree that you describe in a TOML file.
+#[derive(Debug, Parser)]
+#[command(name = "astfs", version, about, after_help = AFTER_HELP, max_term_width = 100)]
+struct Cli {
+    /// Tell more: what is asked and answered; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Tell only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Try it without an Asterisk:
+  astfs demo /tmp/pbx              a simulated PBX, mounted at /tmp/pbx
+  ls /tmp/pbx/users/sipfriends     (in another terminal)
+
+With one:
+  astfs check trees/asterisk.toml  is the tree file all right?
+  ASTFS_SECRET=… astfs mount trees/asterisk.toml /mnt
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 mistakes in the tree file,
+4 the server cannot be asked, 5 cannot mount or unmount.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Mount a tree; stays in the foreground unless told otherwise
+    Mount(mount::MountArgs),
+    /// Unmount a tree, also a stale one that a crash left behind
+    Umount(umount::UmountArgs),
+    /// Mount a simulated PBX, to look around without an Asterisk
+    Demo(demo::DemoArgs),
+    /// Report every mistake in a tree file; asks no server
+    Check(check::CheckArgs),
+    /// Show the tree as `tree` would show the mount
+    Tree(tree::TreeArgs),
+    /// List a directory of the tree, without a mount
+    Ls(list::ListArgs),
+    /// Print a file of the tree, without a mount: the same bytes
+    Cat(cat::CatArgs),
+    /// Print a query's parsed result as JSON
+    Query(query::QueryArgs),
+}
+
+/// Which tree, and which server it shows.
+#[derive(Debug, Clone, Args)]
+struct TreeSelection {
+    /// The tree file
+    #[arg(value_name = "TREE")]
+    tree: PathBuf,
+    #[command(flatten)]
+    server: ServerSelection,
+}
+
+/// What overrides `[server]` of the tree file.
+#[derive(Debug, Clone, Default, Args)]
+struct ServerSelection {
+    /// The AMI of the server to ask, instead of the tree file's
+    #[arg(long, value_name = "HOST:PORT", env = "ASTFS_SERVER")]
+    server: Option<String>,
+    /// The manager user to log in as
+    #[arg(long, value_name = "NAME", env = "ASTFS_USER")]
+    user: Option<String>,
+    /// A file whose first line is the manager user's secret; or set ASTFS_SECRET
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// The folder of template files
+    #[arg(long, value_name = "DIR")]
+    templates: Option<PathBuf>,
+}
+
+/// Runs the program: reads the arguments, does what they say, tells what went wrong.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start(cli.verbose, cli.quiet);
+    let done = match cli.command {
+        Command::Mount(args) => mount::run(args),
+        Command::Umount(args) => umount::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Tree(args) => tree::run(&args),
+        Command::Ls(args) => list::run(&args),
+        Command::Cat(args) => cat::run(&args),
+        Command::Query(args) => query::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !error.is_told() {
+                eprintln!("astfs: {error}");
+            }
+            error.exit().into()
+        }
+    }
+}

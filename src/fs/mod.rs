@@ -1,1 +1,18 @@
-//! fs
+//! The tree served to the kernel through FUSE.
+//!
+//! An inode of a file or link never changes its content: a new version is a new inode under the
+//! same name, as if somebody had replaced the file by `rename(2)`. So sizes are exact, nothing is
+//! ever torn, the page cache never lies, and `open` need not be answered at all.
+//!
+//! What is known is answered on the thread that reads `/dev/fuse`; what must first be asked from a
+//! server is answered from the runtime, so that no request waits behind another.
+
+mod errno;
+mod filesystem;
+mod inodes;
+mod mount;
+mod mountpoint;
+
+pub use filesystem::TreeFilesystem;
+pub use mount::{Access, Ended, Mount, MountError};
+pub use mountpoint::{MountState, detach, inspect};

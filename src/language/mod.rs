@@ -1,1 +1,34 @@
-//! language
+//! The tree file: TOML read into a checked [`Model`], every mistake found in one run.
+//!
+//! What leaves this module is complete: names are resolved, templates compiled, paths parsed. The
+//! layers above never meet a mistake that could have been found by reading the file.
+
+mod check;
+mod diagnostic;
+mod document;
+mod entry;
+mod load;
+mod model;
+mod name;
+mod path;
+mod query;
+mod server;
+mod source;
+mod templates;
+mod value;
+mod variable;
+
+pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
+pub use load::{LoadOptions, load};
+pub use model::{
+    Attributes, Content, Defaults, Entry, Format, Model, Printed, Query, QueryId, Question, Refresh,
+    SecretSource, ServerAddress, Variable, VariableId,
+};
+pub use name::{escape, fit};
+pub use path::{Pattern, Segment};
+pub use source::{Span, TreeSource};
+pub use templates::{Expression, TemplateName, Templates, TextKind, error_text};
+pub use value::{Bound, from_template, to_template};
+
+#[cfg(test)]
+mod tests;

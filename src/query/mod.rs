@@ -1,1 +1,30 @@
-//! query
+//! Results: what the server answered, parsed, kept as immutable snapshots until something makes
+//! them stale.
+//!
+//! Everything above this layer is a pure function of snapshots. It runs with a [`Reads`] that notes
+//! which answers it used and which it lacks; [`Queries::settle`] asks for what is lacking and runs
+//! it again. So a reader never waits, what it depended on is known exactly, and a question is asked
+//! because somebody needed it, once, however many wait for it.
+
+mod ask;
+mod cell;
+mod error;
+mod events;
+mod queries;
+mod reads;
+mod records;
+mod scope;
+mod server;
+mod snapshot;
+
+pub use cell::{Cell, Used};
+pub use error::{FailureKind, QueryError};
+pub use queries::Queries;
+pub use reads::{Reads, Unready};
+pub use records::NamedRecord;
+pub use scope::{Binding, Bindings, Scope};
+pub use server::Server;
+pub use snapshot::Snapshot;
+
+#[cfg(test)]
+mod tests;

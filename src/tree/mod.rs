@@ -1,1 +1,24 @@
-//! tree
+//! The tree: a model and snapshots made into directories, files and links.
+//!
+//! A [`Node`] is a place (an entry of the layout and the names of the records on the way there); it
+//! holds no data, so it never grows old. What stands at a node is computed from snapshots when it is
+//! asked for, and says what it was computed from, so that a caller who keeps it knows when it is
+//! true no longer.
+
+mod error;
+mod layout;
+mod listing;
+mod node;
+mod print;
+mod render;
+mod tree;
+
+pub use error::{Step, TreeError};
+pub use layout::{Kind, Layout, PlaceId};
+pub use listing::{Listed, Listing};
+pub use node::Node;
+pub use render::Rendered;
+pub use tree::Tree;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! What went wrong with a command, and with which status it ends.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::fs::MountError;
+use crate::query::{FailureKind, QueryError};
+use crate::tree::TreeError;
+
+/// The program's exit statuses; usage errors end with 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Something failed.
+    Failed = 1,
+    /// The tree file has mistakes.
+    TreeFile = 3,
+    /// The server cannot be asked.
+    Server = 4,
+    /// Mounting or unmounting failed.
+    Mount = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The tree file has mistakes; they are printed already.
+    #[error("the tree file has mistakes")]
+    Mistakes,
+    /// A file cannot be read.
+    #[error("{}: {error}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The arguments do not say enough.
+    #[error("{0}")]
+    Arguments(String),
+    /// A path or query of the tree.
+    #[error("{path}: {error}")]
+    Tree {
+        /// Which.
+        path: String,
+        /// Why not.
+        error: TreeError,
+    },
+    /// A query.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// Mounting.
+    #[error(transparent)]
+    Mount(#[from] MountError),
+    /// Unmounting.
+    #[error("{0}")]
+    Unmount(String),
+    /// The program's own surroundings: runtime, output.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// A part of this program ended with that status and told why itself.
+    #[error("ended with status {0}")]
+    Told(u8),
+}
+
+impl CliError {
+    /// Whether the user has been told already.
+    pub fn is_told(&self) -> bool {
+        match self {
+            CliError::Mistakes | CliError::Told(_) => true,
+            // whoever reads our output may have enough of it
+            CliError::Io(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            _ => false,
+        }
+    }
+
+    /// The status to end with.
+    pub fn exit(&self) -> ExitCode {
+        let of_query = |error: &QueryError| match error.kind() {
+            FailureKind::ConnectionRefused | FailureKind::Down | FailureKind::TimedOut => Exit::Server,
+            FailureKind::Denied => Exit::Server,
+            _ => Exit::Failed,
+        };
+        match self {
+            CliError::Mistakes => Exit::TreeFile,
+            CliError::Mount(_) | CliError::Unmount(_) => Exit::Mount,
+            CliError::Query(error) | CliError::Tree { error: TreeError::Query(error), .. } => of_query(error),
+            CliError::Told(status) => return ExitCode::from(*status),
+            CliError::File { .. } | CliError::Arguments(_) | CliError::Tree { .. } | CliError::Io(_) => {
+                Exit::Failed
+            }
+        }
+        .into()
+    }
+}

@@ -1,0 +1,112 @@
+//! `astfs mount`: a tree, mounted until a signal or somebody's `umount`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::open::{self, OpenTree};
+use super::{CliError, TreeSelection, daemon};
+use crate::fs::{Access, Ended, Mount};
+
+/// Arguments of `mount`.
+#[derive(Debug, Args)]
+pub struct MountArgs {
+    #[command(flatten)]
+    selection: TreeSelection,
+    /// An empty directory
+    mountpoint: PathBuf,
+    #[command(flatten)]
+    how: HowToMount,
+    /// Go to the background as soon as the mount answers
+    #[arg(short, long)]
+    daemon: bool,
+    /// Where a daemon's log lines go; without it they are lost
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+}
+
+/// What `mount` and `demo` have in common.
+#[derive(Debug, Args)]
+pub struct HowToMount {
+    /// Let every user enter; the files' modes decide what they may read
+    #[arg(long)]
+    allow_other: bool,
+    /// Mount on a directory that is not empty
+    #[arg(long)]
+    nonempty: bool,
+    /// Replace a stale mount that a crash left behind
+    #[arg(long)]
+    recover: bool,
+}
+
+impl HowToMount {
+    /// Checks that the directory can be mounted on, and makes it so if it is told to.
+    pub fn prepare(&self, mountpoint: &Path) -> Result<(), CliError> {
+        Ok(Mount::prepare(mountpoint, self.nonempty, self.recover)?)
+    }
+}
+
+pub fn run(args: MountArgs) -> Result<(), CliError> {
+    let background = daemon::is_background();
+    if args.daemon && !background {
+        // mistakes are told where the user sees them
+        open::model(&args.selection.tree, &args.selection.server)?;
+        return daemon::start(args.log_file.as_deref());
+    }
+    if background {
+        daemon::leave_terminal()?;
+    }
+    args.how.prepare(&args.mountpoint)?;
+    let runtime = open::runtime()?;
+    let done = runtime.block_on(async {
+        let opened = open::open(&args.selection, None)?;
+        let ready = || if background { daemon::tell_ready(args.log_file.as_deref()) } else { Ok(()) };
+        serve(&opened, &args.mountpoint, &args.how, ready).await
+    });
+    // a request that still waits for a server must not keep the program
+    runtime.shutdown_background();
+    done
+}
+
+/// Mounts a tree and serves it until SIGINT, SIGTERM or an unmount.
+pub async fn serve(
+    opened: &OpenTree,
+    mountpoint: &Path,
+    how: &HowToMount,
+    ready: impl FnOnce() -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let access = if how.allow_other { Access::Others } else { Access::Owner };
+    let runtime = tokio::runtime::Handle::current();
+    tokio::spawn(Arc::clone(opened.tree.queries()).follow_events());
+    let mut mount = Mount::start(Arc::clone(&opened.tree), mountpoint, access, runtime)?;
+    tracing::info!("mounted at {}", mountpoint.display());
+    if let Err(error) = ready() {
+        mount.detach()?;
+        return Err(error);
+    }
+    tokio::select! {
+        ended = mount.ended() => match ended {
+            Ended::Unmounted => tracing::info!("{} was unmounted", mountpoint.display()),
+            Ended::Broken(error) => {
+                let message = format!("{}: the connection to the kernel broke: {error}", mountpoint.display());
+                return Err(CliError::Unmount(message));
+            }
+        },
+        _ = interrupt.recv() => end(&mount, mountpoint)?,
+        _ = terminate.recv() => end(&mount, mountpoint)?,
+    }
+    if let Some(client) = &opened.client {
+        client.stop().await;
+    }
+    Ok(())
+}
+
+fn end(mount: &Mount, mountpoint: &Path) -> Result<(), CliError> {
+    mount.detach().map_err(|error| CliError::Unmount(format!("{}: {error}", mountpoint.display())))?;
+    tracing::info!("unmounted {}", mountpoint.display());
+    Ok(())
+}

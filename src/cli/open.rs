@@ -1,0 +1,48 @@
+//! From arguments to a tree that can be read.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+
+use super::connect;
+use super::{CliError, ServerSelection, TreeSelection};
+use crate::ami::Client;
+use crate::language::{LoadOptions, Model, load};
+use crate::query::{Queries, Server};
+use crate::tree::Tree;
+
+/// Threads for what has to wait; none of it computes for long.
+const RUNTIME_THREADS: usize = 2;
+
+/// A tree file's model; its mistakes and warnings are printed.
+pub fn model(path: &Path, server: &ServerSelection) -> Result<Model, CliError> {
+    let options = LoadOptions { templates: server.templates.clone() };
+    let loaded = load(path, &options).map_err(|error| CliError::File { path: path.to_owned(), error })?;
+    let (model, report) = loaded;
+    eprint!("{}", report.render(std::io::stderr().is_terminal()));
+    model.ok_or(CliError::Mistakes)
+}
+
+/// The runtime that everything asynchronous runs on.
+pub fn runtime() -> Result<Runtime, CliError> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(RUNTIME_THREADS).enable_all().build()?)
+}
+
+/// A tree with a connection to its server, if it has one.
+pub struct OpenTree {
+    /// The tree.
+    pub tree: Arc<Tree>,
+    /// The connection.
+    pub client: Option<Client>,
+}
+
+/// Opens the tree that the arguments select. To be called on a runtime.
+pub fn open(selection: &TreeSelection, secret: Option<&str>) -> Result<OpenTree, CliError> {
+    let model = model(&selection.tree, &selection.server)?;
+    let client = connect::client(&model, &selection.server, secret)?;
+    let server = client.clone().map(|client| Arc::new(client) as Arc<dyn Server>);
+    let queries = Queries::new(Arc::new(model), server);
+    Ok(OpenTree { tree: Arc::new(Tree::new(queries)), client })
+}

@@ -1,0 +1,139 @@
+//! What is mounted where, and taking it away.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, umount2};
+
+/// How the kernel lists an astfs mount: with this source, and, as mounted by `fusermount3`, this type.
+pub const SOURCE: &str = "astfs";
+const TYPES: [&str; 2] = ["fuse", "fuse.astfs"];
+
+/// What is at a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MountState {
+    /// Nothing is mounted there.
+    Free,
+    /// An astfs that answers.
+    Astfs,
+    /// What an astfs left behind that ended without unmounting.
+    Stale,
+    /// Another filesystem.
+    Other,
+}
+
+/// Looks what is mounted at a directory.
+///
+/// # Errors
+/// If the list of mounts cannot be read.
+pub fn inspect(mountpoint: &Path) -> std::io::Result<MountState> {
+    let target = absolute(mountpoint);
+    let mounts = std::fs::read("/proc/self/mountinfo")?;
+    let Some((filesystem, source)) = mounted_at(&mounts, &target) else { return Ok(MountState::Free) };
+    if source != SOURCE || !TYPES.contains(&filesystem.as_str()) {
+        return Ok(MountState::Other);
+    }
+    match std::fs::metadata(&target) {
+        Err(error) if is_disconnected(&error) => Ok(MountState::Stale),
+        _ => Ok(MountState::Astfs),
+    }
+}
+
+/// Whether an error says that the process behind a mount has gone.
+fn is_disconnected(error: &std::io::Error) -> bool {
+    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::ENOTCONN | Errno::ECONNABORTED))
+}
+
+/// Takes a mount away at once, even while files in it are open: they stay readable to whoever has
+/// them, and the name is free again.
+///
+/// # Errors
+/// If neither the kernel nor `fusermount3` does it.
+pub fn detach(mountpoint: &Path) -> std::io::Result<()> {
+    let target = absolute(mountpoint);
+    match umount2(&target, MntFlags::MNT_DETACH) {
+        Ok(()) => Ok(()),
+        Err(Errno::EPERM) => fusermount(&target),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Without privileges a mount is taken away by the program that made it.
+fn fusermount(target: &Path) -> std::io::Result<()> {
+    let output = Command::new("fusermount3").args(["-u", "-z", "--"]).arg(target).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(std::io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+}
+
+/// The path as the kernel lists it. The directory itself may not answer, so only its parent is
+/// looked at.
+fn absolute(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match (path.parent().map(Path::canonicalize), path.file_name()) {
+        (Some(Ok(parent)), Some(name)) => parent.join(name),
+        _ => path,
+    }
+}
+
+/// Type and source of what is mounted at `target`, from `/proc/PID/mountinfo` (see proc(5)): the
+/// mount point is the fifth field, type and source follow the field `-`. The last mount counts.
+fn mounted_at(mountinfo: &[u8], target: &Path) -> Option<(String, String)> {
+    let lines = mountinfo.split(|&byte| byte == b'\n');
+    let found = lines.filter_map(|line| {
+        let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
+        let dash = fields.iter().position(|field| *field == b"-")?;
+        let here = Path::new(OsStr::from_bytes(&unescape(fields.get(4)?))) == target;
+        let text = |index: usize| {
+            String::from_utf8_lossy(fields.get(index).copied().unwrap_or_default()).into_owned()
+        };
+        here.then(|| (text(dash + 1), text(dash + 2)))
+    });
+    found.last()
+}
+
+/// `\040` for a blank, and so on.
+fn unescape(field: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((&first, after)) = rest.split_first() {
+        let octal = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok();
+        match after.get(..3).and_then(octal) {
+            Some(byte) if first == b'\\' => {
+                bytes.push(byte);
+                rest = &after[3..];
+            }
+            _ => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTINFO: &[u8] = b"22 1 0:20 / / rw - ext4 /dev/vda rw\n\
+        40 22 0:35 / /mnt rw,nosuid shared:9 - fuse.astfs astfs ro\n\
+        41 22 0:36 / /mnt/a\\040b rw - fuse astfs ro\n\
+        42 22 0:37 / /srv rw - fuse.astfs astfs ro\n\
+        43 22 0:38 / /srv rw - tmpfs tmpfs rw\n";
+
+    #[test]
+    fn the_last_mount_at_a_place_counts() {
+        let at = |path: &str| {
+            mounted_at(MOUNTINFO, Path::new(path)).map(|(kind, source)| format!("{kind} {source}"))
+        };
+        assert_eq!(at("/mnt").as_deref(), Some("fuse.astfs astfs"));
+        assert_eq!(at("/mnt/a b").as_deref(), Some("fuse astfs"));
+        assert_eq!(at("/srv").as_deref(), Some("tmpfs tmpfs"));
+        assert_eq!(at("/mnt/nowhere"), None);
+    }
+}

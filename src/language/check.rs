@@ -1,0 +1,293 @@
+//! What can only be checked when the whole file is read: names, cycles, paths that collide.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::diagnostic::{Severity, suggestion};
+use super::load::{Loader, NamesRead};
+use super::model::{Content, Entry, QueryId, Question, Variable};
+use super::path::Segment;
+
+/// Resolves what queries mention, and reports what does not fit together.
+pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
+    let reads = std::mem::take(&mut loader.reads);
+    let bindings: BTreeSet<&str> = variables.iter().map(|variable| variable.binding.as_str()).collect();
+    let graph = QueryGraph::new(loader, &reads, &bindings);
+    if graph.report_cycles(loader) {
+        return;
+    }
+    let parameters = graph.parameters();
+    for (query, parameters) in loader.queries.iter_mut().zip(&parameters) {
+        if let Some(query) = query {
+            query.parameters = parameters.iter().cloned().collect();
+        }
+    }
+    for read in &reads {
+        check_names(loader, read, &bindings, &parameters);
+    }
+    check_needs(loader, variables, &parameters);
+    check_variables(loader, variables, entries, &parameters);
+    check_paths(loader, entries);
+}
+
+/// Which queries and path variables each query mentions.
+struct QueryGraph {
+    queries: Vec<BTreeSet<usize>>,
+    variables: Vec<BTreeSet<String>>,
+}
+
+impl QueryGraph {
+    fn new(loader: &Loader, reads: &[NamesRead], bindings: &BTreeSet<&str>) -> QueryGraph {
+        let count = loader.queries.len();
+        let mut graph =
+            QueryGraph { queries: vec![BTreeSet::new(); count], variables: vec![BTreeSet::new(); count] };
+        for read in reads {
+            let Some(QueryId(query)) = read.query else { continue };
+            for name in &read.names {
+                if let Some(QueryId(other)) = loader.query_names.get(name) {
+                    graph.queries[query].insert(*other);
+                } else if bindings.contains(name.as_str()) {
+                    graph.variables[query].insert(name.clone());
+                }
+            }
+        }
+        for (index, query) in loader.queries.iter().enumerate() {
+            if let Some(Question::Any(members)) = query.as_ref().map(|query| &query.question) {
+                graph.queries[index].extend(members.iter().map(|member| member.0));
+            }
+        }
+        graph
+    }
+
+    fn report_cycles(&self, loader: &mut Loader) -> bool {
+        let mut found = false;
+        for start in 0..self.queries.len() {
+            let mut path = vec![start];
+            if self.finds(start, start, &mut path, &mut BTreeSet::new()) && path.iter().min() == Some(&start)
+            {
+                found = true;
+                let names: Vec<_> = path.iter().filter_map(|index| loader.queries[*index].as_ref()).collect();
+                let shown =
+                    names.iter().map(|query| format!("`{}`", query.name)).collect::<Vec<_>>().join(" reads ");
+                let Some(span) = names.first().map(|query| query.span.clone()) else { continue };
+                let help =
+                    Some("break the circle: a query is computed from others, never from itself".into());
+                loader.reader.error(
+                    span,
+                    format!("queries read each other in a circle: {shown}"),
+                    "starts here",
+                    help,
+                );
+            }
+        }
+        found
+    }
+
+    /// Whether `target` can be reached from `from`; `path` is then how.
+    fn finds(&self, from: usize, target: usize, path: &mut Vec<usize>, seen: &mut BTreeSet<usize>) -> bool {
+        for &next in &self.queries[from] {
+            path.push(next);
+            if next == target || (seen.insert(next) && self.finds(next, target, path, seen)) {
+                return true;
+            }
+            path.pop();
+        }
+        false
+    }
+
+    /// The path variables of each query, those of the queries it reads included.
+    fn parameters(&self) -> Vec<BTreeSet<String>> {
+        let mut all = self.variables.clone();
+        // without cycles, as many rounds as there are queries reach everything
+        for _ in 0..all.len() {
+            for index in 0..all.len() {
+                let inherited: Vec<String> =
+                    self.queries[index].iter().flat_map(|other| all[*other].iter().cloned()).collect();
+                all[index].extend(inherited);
+            }
+        }
+        all
+    }
+}
+
+fn check_names(
+    loader: &mut Loader,
+    read: &NamesRead,
+    bindings: &BTreeSet<&str>,
+    parameters: &[BTreeSet<String>],
+) {
+    for name in &read.names {
+        if read.also.contains(&name.as_str()) {
+            continue;
+        }
+        let bound = |variable: &str| {
+            read.bound.as_ref().is_none_or(|bound| bound.iter().any(|name| name == variable))
+        };
+        if bindings.contains(name.as_str()) {
+            if !bound(name) {
+                let help = Some(format!("only a path with the path variable of `{name}` has it"));
+                report_name(
+                    loader,
+                    read,
+                    name,
+                    format!("`{name}` is not set on this path"),
+                    "not on this path",
+                    help,
+                );
+            }
+            continue;
+        }
+        if let Some(QueryId(query)) = loader.query_names.get(name) {
+            if let Some(missing) = parameters[*query].iter().find(|variable| !bound(variable)) {
+                let help = Some(format!("read it below a path variable that sets `{missing}`"));
+                let message = format!(
+                    "query `{name}` is asked once for each `{missing}`, which this path does not set"
+                );
+                report_name(loader, read, name, message, "cannot be asked here", help);
+            }
+            continue;
+        }
+        let known = loader.query_names.keys().map(String::as_str);
+        let known: Vec<String> = known
+            .chain(read.bound.iter().flatten().map(String::as_str))
+            .chain(read.also.iter().copied())
+            .map(str::to_owned)
+            .collect();
+        let help = suggestion(name, known.iter().map(String::as_str));
+        report_name(
+            loader,
+            read,
+            name,
+            format!("there is no query or variable `{name}`"),
+            "unknown name",
+            help,
+        );
+    }
+}
+
+fn report_name(
+    loader: &mut Loader,
+    read: &NamesRead,
+    name: &str,
+    message: String,
+    label: &str,
+    help: Option<String>,
+) {
+    let range = find_name(&read.text, name);
+    let span = match &read.literal {
+        Some(literal) => read.source.inside_string(literal, &range),
+        None => range,
+    };
+    loader.reader.finding(Severity::Error, Arc::clone(&read.source), span, message, label.into(), help);
+}
+
+/// Where a name stands in a template or expression as a word of its own, preferably inside a tag.
+fn find_name(text: &str, name: &str) -> std::ops::Range<usize> {
+    let word = |character: char| character.is_alphanumeric() || character == '_';
+    let is_word = |start: usize| {
+        !text[..start].ends_with(|before: char| word(before) || before == '.')
+            && !text[start + name.len()..].starts_with(word)
+    };
+    let inside_tag =
+        |start: usize| text[..start].rfind("{{").max(text[..start].rfind("{%")) > text[..start].rfind('}');
+    let places: Vec<usize> =
+        text.match_indices(name).map(|(start, _)| start).filter(|start| is_word(*start)).collect();
+    let start = places.iter().find(|start| inside_tag(**start)).or(places.first());
+    start.map_or(0..text.len(), |start| *start..start + name.len())
+}
+
+/// A needed query that is asked once per record must have one path variable to take them from.
+fn check_needs(loader: &mut Loader, variables: &[Variable], parameters: &[BTreeSet<String>]) {
+    let mut findings = Vec::new();
+    for query in loader.queries.iter().flatten() {
+        for need in &query.needs {
+            for binding in &parameters[need.0] {
+                let sources = variables.iter().filter(|variable| variable.binding == *binding).count();
+                if sources != 1 {
+                    findings.push((query.span.clone(), query.name.clone(), binding.clone()));
+                }
+            }
+        }
+    }
+    for (span, name, binding) in findings {
+        let help = Some(format!(
+            "let the needed query mention a variable that only one `[each]` sets, not `{binding}`"
+        ));
+        let message = format!(
+            "query `{name}` needs one that is asked for each `{binding}`, which several `[each]` set"
+        );
+        loader.reader.error(span, message, "which records?", help);
+    }
+}
+
+/// Along each path, a variable may only range over what stands before it.
+fn check_variables(
+    loader: &mut Loader,
+    variables: &[Variable],
+    entries: &[Entry],
+    parameters: &[BTreeSet<String>],
+) {
+    let by_name: HashMap<&str, &Variable> =
+        variables.iter().map(|variable| (variable.name.as_str(), variable)).collect();
+    let bindings: BTreeSet<&str> = variables.iter().map(|variable| variable.binding.as_str()).collect();
+    let mut reported = BTreeSet::new();
+    for entry in entries {
+        let mut bound: Vec<&str> = Vec::new();
+        for name in entry.path.variables() {
+            let Some(variable) = by_name.get(name) else { continue };
+            let mentioned =
+                variable.records.names.iter().chain(variable.filter.iter().flat_map(|filter| &filter.names));
+            let mut needed: BTreeSet<&str> = BTreeSet::new();
+            for mention in mentioned {
+                if bindings.contains(mention.as_str()) {
+                    needed.insert(mention);
+                } else if let Some(QueryId(query)) = loader.query_names.get(mention) {
+                    needed.extend(parameters[*query].iter().map(String::as_str));
+                }
+            }
+            needed.remove(variable.binding.as_str());
+            if let Some(missing) = needed.into_iter().find(|needed| !bound.contains(needed))
+                && reported.insert((variable.name.as_str(), missing.to_owned()))
+            {
+                let help = Some(format!("put a path variable that sets `{missing}` before `{{{name}}}`"));
+                let message = format!(
+                    "`{{{name}}}` ranges over something of `{missing}`, which this path does not set before it"
+                );
+                loader.reader.error(entry.span.clone(), message, "in this path", help);
+            }
+            bound.push(&variable.binding);
+        }
+    }
+    for variable in variables {
+        if variable.key.is_none() && loader.query_names.contains_key(variable.records.text.trim()) {
+            let help = Some("add `key = \"…\"` here or to the query: the field that names a record".into());
+            let message = format!("each `{}` does not say which field names a record", variable.name);
+            loader.reader.error(variable.span.clone(), message, "no key", help);
+        }
+    }
+}
+
+/// Two entries on one path, or a file where another entry needs a directory.
+fn check_paths(loader: &mut Loader, entries: &[Entry]) {
+    let mut files: HashMap<&[Segment], &Entry> = HashMap::new();
+    for entry in entries {
+        if let Some(first) = files.insert(&entry.path.segments, entry) {
+            let (line, _) = loader.reader.source.position(first.span.start);
+            let help = Some("leave one of them out".into());
+            let message = format!("this path stands here twice, first in line {line}");
+            loader.reader.error(entry.span.clone(), message, "the same path again", help);
+        }
+    }
+    for entry in entries {
+        for length in 1..entry.path.segments.len() {
+            if let Some(file) = files.get(&entry.path.segments[..length])
+                && !matches!(file.content, Content::Directory)
+            {
+                let (line, _) = loader.reader.source.position(file.span.start);
+                let help = Some("a path is either a file or a directory: rename one of them".into());
+                let message = format!("the entry in line {line} is a file, so nothing can stand below it");
+                loader.reader.error(entry.span.clone(), message, "below a file", help);
+            }
+        }
+    }
+}

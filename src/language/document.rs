@@ -1,0 +1,219 @@
+//! Reading TOML tables with their places, so that every mistake is reported where it stands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::diagnostic::{Diagnostic, Report, Severity, suggestion};
+use super::source::{Span, TreeSource};
+
+/// A string of the file with its place (quotes included).
+#[derive(Debug, Clone)]
+pub struct Text {
+    /// What the string says.
+    pub value: String,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What is being read, and what was found wrong with it.
+pub struct Reader {
+    pub source: Arc<TreeSource>,
+    pub report: Report,
+}
+
+impl Reader {
+    pub fn new(source: Arc<TreeSource>) -> Reader {
+        Reader { source, report: Report::default() }
+    }
+
+    /// Reports an error at `span`.
+    pub fn error(
+        &mut self,
+        span: Span,
+        message: impl Into<String>,
+        label: impl Into<String>,
+        help: Option<String>,
+    ) {
+        self.finding(Severity::Error, Arc::clone(&self.source), span, message.into(), label.into(), help);
+    }
+
+    /// Reports a warning at `span`.
+    pub fn warning(
+        &mut self,
+        span: Span,
+        message: impl Into<String>,
+        label: impl Into<String>,
+        help: Option<String>,
+    ) {
+        self.finding(Severity::Warning, Arc::clone(&self.source), span, message.into(), label.into(), help);
+    }
+
+    /// Reports a finding in any file.
+    pub fn finding(
+        &mut self,
+        severity: Severity,
+        source: Arc<TreeSource>,
+        span: Span,
+        message: String,
+        label: String,
+        help: Option<String>,
+    ) {
+        self.report.add(Diagnostic { severity, message, source, span, label, help });
+    }
+
+    /// The value as a table, or an error that says what was expected.
+    pub fn table<'a, 'i>(&mut self, what: &str, value: &'a Spanned<DeValue<'i>>) -> Option<&'a DeTable<'i>> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            self.wrong_type(what, "a table", value);
+        }
+        table
+    }
+
+    /// Reports that a value has another type than the one expected.
+    pub fn wrong_type(&mut self, what: &str, expected: &str, value: &Spanned<DeValue<'_>>) {
+        let found = value.get_ref().type_str();
+        self.error(
+            value.span(),
+            format!("{what} must be {expected}"),
+            format!("expected {expected}, found {found}"),
+            None,
+        );
+    }
+
+    /// The value as a string.
+    pub fn text(&mut self, what: &str, value: &Spanned<DeValue<'_>>) -> Option<Text> {
+        match value.get_ref().as_str() {
+            Some(text) => Some(Text { value: text.to_owned(), span: value.span() }),
+            None => {
+                self.wrong_type(what, "a string", value);
+                None
+            }
+        }
+    }
+}
+
+/// A table whose keys are known: unknown ones are reported when it is opened.
+pub struct Section<'a, 'i> {
+    table: &'a DeTable<'i>,
+    /// What the table is, for messages: "a query".
+    what: &'a str,
+}
+
+impl<'a, 'i> Section<'a, 'i> {
+    /// Opens a table; a key that is not one of `known` is an error.
+    pub fn open(
+        reader: &mut Reader,
+        what: &'a str,
+        table: &'a DeTable<'i>,
+        known: &[&str],
+    ) -> Section<'a, 'i> {
+        for key in table.keys() {
+            let name: &str = key.get_ref();
+            if !known.contains(&name) {
+                let help = suggestion(name, known.iter().copied());
+                reader.error(key.span(), format!("{what} has no key `{name}`"), "unknown key", help);
+            }
+        }
+        Section { table, what }
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&'a Spanned<DeValue<'i>>> {
+        self.table.get(key)
+    }
+
+    /// The key itself, for its place.
+    pub fn key(&self, key: &str) -> Option<&'a Spanned<DeString<'i>>> {
+        self.table.get_key_value(key).map(|(key, _)| key)
+    }
+
+    fn name(&self, key: &str) -> String {
+        format!("`{key}` of {}", self.what)
+    }
+
+    /// The string of a key.
+    pub fn text(&self, reader: &mut Reader, key: &str) -> Option<Text> {
+        reader.text(&self.name(key), self.get(key)?)
+    }
+
+    /// The duration of a key: a number with `ms`, `s`, `m`, `h` or `d`.
+    pub fn duration(&self, reader: &mut Reader, key: &str) -> Option<Duration> {
+        let text = self.text(reader, key)?;
+        let duration = duration(&text.value);
+        if duration.is_none() {
+            let help = Some("write a number and a unit: `500ms`, `5s`, `10m`, `1h`, `1d`".into());
+            reader.error(text.span, format!("{} is not a duration", self.name(key)), "not a duration", help);
+        }
+        duration
+    }
+
+    /// The list of strings of a key; one string alone counts as a list of one.
+    pub fn texts(&self, reader: &mut Reader, key: &str) -> Vec<Text> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let name = self.name(key);
+        match value.get_ref().as_array() {
+            Some(items) => items.iter().filter_map(|item| reader.text(&name, item)).collect(),
+            None if value.get_ref().is_str() => reader.text(&name, value).into_iter().collect(),
+            None => {
+                reader.wrong_type(&name, "a list of strings", value);
+                Vec::new()
+            }
+        }
+    }
+
+    /// `true` or `false` of a key.
+    pub fn flag(&self, reader: &mut Reader, key: &str) -> Option<bool> {
+        let value = self.get(key)?;
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            reader.wrong_type(&self.name(key), "true or false", value);
+        }
+        flag
+    }
+
+    /// A file mode: a string of octal digits, or an octal number (`0o400`).
+    pub fn mode(&self, reader: &mut Reader, key: &str) -> Option<u16> {
+        let value = self.get(key)?;
+        let mode = match value.get_ref() {
+            DeValue::String(digits) => u16::from_str_radix(digits, 8).ok(),
+            DeValue::Integer(number) if number.radix() == 8 => u16::from_str_radix(number.as_str(), 8).ok(),
+            _ => None,
+        };
+        let mode = mode.filter(|mode| *mode <= 0o7777);
+        if mode.is_none() {
+            let help = Some("write octal permissions as a string: `\"0400\"`".into());
+            reader.error(
+                value.span(),
+                format!("{} is not a file mode", self.name(key)),
+                "not an octal mode",
+                help,
+            );
+        }
+        mode
+    }
+}
+
+/// A TOML integer as a number.
+pub fn integer(value: &DeValue<'_>) -> Option<i64> {
+    let number = value.as_integer()?;
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+/// A duration written as a number and a unit.
+pub fn duration(text: &str) -> Option<Duration> {
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let number: u64 = digits.trim_end().parse().ok()?;
+    let milliseconds = match &text[digits.len()..] {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    Some(Duration::from_millis(number.checked_mul(milliseconds)?))
+}

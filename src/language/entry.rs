@@ -1,0 +1,206 @@
+//! `[tree]`: what stands at each path.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::suggestion;
+use super::document::{Section, Text};
+use super::load::Loader;
+use super::model::{Content, Entry, Format, Printed, Query, QueryId, Variable};
+use super::path::Pattern;
+use super::query::{self, quoted};
+use super::server;
+use super::source::Span;
+use super::templates::TextKind;
+
+/// The keys that say what stands at a path.
+const CONTENTS: [&str; 8] = ["text", "symlink", "command", "action", "data", "query", "render", "template"];
+const KNOWN: [&str; 21] = [
+    "text", "symlink", "command", "action", "data", "query", "render", "template", "as", "when", "mode",
+    "uid", "gid", "parse", "search", "filter", "rows", "key", "needs", "refresh", "timeout",
+];
+
+/// Reads every entry.
+pub fn read(loader: &mut Loader, value: Option<&Spanned<DeValue<'_>>>, variables: &[Variable]) -> Vec<Entry> {
+    let Some(table) = value.and_then(|value| loader.reader.table("`tree`", value)) else { return Vec::new() };
+    let mut entries = Vec::new();
+    for (path, value) in table {
+        let title = format!("entry \"{}\"", path.get_ref());
+        let Some(pattern) = loader.pattern(path.get_ref(), &path.span()) else { continue };
+        let Some(table) = loader.reader.table(&title, value) else { continue };
+        let reading = EntryReading { title: &title, path: pattern, span: path.span(), variables };
+        entries.extend(reading.read(loader, table));
+    }
+    entries
+}
+
+struct EntryReading<'a> {
+    title: &'a str,
+    path: Pattern,
+    span: Span,
+    variables: &'a [Variable],
+}
+
+impl EntryReading<'_> {
+    fn read(self, loader: &mut Loader, table: &DeTable<'_>) -> Option<Entry> {
+        let section = Section::open(&mut loader.reader, self.title, table, &KNOWN);
+        let bound = self.bound(loader);
+        let when = section.text(&mut loader.reader, "when");
+        let when = when.and_then(|text| loader.expression(&text, Some(bound.clone()), vec![], None));
+        let attributes = server::attributes(&mut loader.reader, &section);
+        let content = self.content(loader, &section, &bound)?;
+        Some(Entry { path: self.path, span: self.span, content, attributes, when })
+    }
+
+    /// The template variables that the path sets; an undeclared path variable is an error.
+    fn bound(&self, loader: &mut Loader) -> Vec<String> {
+        let mut bound = Vec::new();
+        for name in self.path.variables() {
+            if let Some(variable) = self.variables.iter().find(|variable| variable.name == name) {
+                bound.push(variable.binding.clone());
+                continue;
+            }
+            let text = &loader.reader.source.text()[self.span.clone()];
+            let start = self.span.start + text.find(&format!("{{{name}}}")).unwrap_or(0);
+            let help = suggestion(name, self.variables.iter().map(|variable| variable.name.as_str()))
+                .or_else(|| Some(format!("declare it: `[each.{name}]` with `in = \"…\"`")));
+            let span = start..start + name.len() + 2;
+            loader.reader.error(span, format!("there is no path variable `{name}`"), "not declared", help);
+        }
+        bound
+    }
+
+    fn content(&self, loader: &mut Loader, section: &Section<'_, '_>, bound: &[String]) -> Option<Content> {
+        let present: Vec<&str> = CONTENTS.into_iter().filter(|key| section.get(key).is_some()).collect();
+        let asks = |key: &str| matches!(key, "command" | "action" | "data");
+        match present[..] {
+            [] if self.path.directory => return Some(Content::Directory),
+            [] => {
+                let help =
+                    format!("give it one of {}, or end the path in `/` for a directory", quoted(&CONTENTS));
+                let message = format!("{} says nothing of its content", self.title);
+                loader.reader.error(self.span.clone(), message, "what should stand here?", Some(help));
+                return None;
+            }
+            [one, ..] if self.path.directory => {
+                let help = Some("leave the `/` at the end out".into());
+                let message = format!("{} is a directory and cannot have `{one}`", self.title);
+                loader.reader.error(self.span.clone(), message, "ends in `/`", help);
+                return None;
+            }
+            [_] => {}
+            [source, "render" | "template"] if asks(source) => {}
+            _ => {
+                let help = Some("split it into two entries, or leave one of them out".into());
+                let message = format!("{} has more than one content: {}", self.title, quoted(&present));
+                loader.reader.error(self.span.clone(), message, "one content, please", help);
+                return None;
+            }
+        }
+        let own = match present[0] {
+            source if asks(source) => Some(self.own_query(loader, section, bound)?),
+            _ => None,
+        };
+        let also = own.map(|_| vec!["result"]).unwrap_or_default();
+        let scope = Some(bound.to_vec());
+        let at = |key: &str| format!("{}: {key}", self.title);
+        let last = *present.last()?;
+        self.misplaced(loader, section, last);
+        match last {
+            "text" => {
+                Some(Content::Text(section.text(&mut loader.reader, "text")?.value.into_bytes().into()))
+            }
+            "symlink" => {
+                let text = section.text(&mut loader.reader, "symlink")?;
+                Some(Content::Link(loader.inline_template(
+                    &at("symlink"),
+                    TextKind::Link,
+                    &text,
+                    scope,
+                    also,
+                    None,
+                )?))
+            }
+            "render" => {
+                let text = section.text(&mut loader.reader, "render")?;
+                let template =
+                    loader.inline_template(&at("render"), TextKind::Content, &text, scope, also, None)?;
+                Some(Content::Template { template, result: own })
+            }
+            "template" => {
+                let name = section.text(&mut loader.reader, "template")?;
+                Some(Content::Template {
+                    template: loader.named_template(&name, bound.to_vec(), also)?,
+                    result: own,
+                })
+            }
+            "query" => {
+                let text = section.text(&mut loader.reader, "query")?;
+                let format = self.format(loader, section)?.unwrap_or(Format::Text);
+                Some(Content::Printed {
+                    value: Printed::Expression(loader.expression(&text, scope, also, None)?),
+                    format,
+                })
+            }
+            _ => match (self.format(loader, section)?, own?) {
+                (Some(format), own) => Some(Content::Printed { value: Printed::Query(own), format }),
+                (None, own) if self.is_structured(loader, own) => {
+                    Some(Content::Printed { value: Printed::Query(own), format: Format::Text })
+                }
+                (None, own) => Some(Content::Raw(own)),
+            },
+        }
+    }
+
+    /// Whether a query's answer is a value rather than the bytes of a command.
+    fn is_structured(&self, loader: &Loader, id: QueryId) -> bool {
+        let query = loader.queries[id.0].as_ref();
+        query.is_some_and(|query| {
+            query.parser.is_some()
+                || !matches!(
+                    query.question,
+                    super::model::Question::Command(_) | super::model::Question::Data { .. }
+                )
+        })
+    }
+
+    /// `as`: `Some(None)` where it is not given, `None` where it is wrong.
+    fn format(&self, loader: &mut Loader, section: &Section<'_, '_>) -> Option<Option<Format>> {
+        let Some(Text { value, span }) = section.text(&mut loader.reader, "as") else { return Some(None) };
+        let found = Format::NAMES.into_iter().find(|(name, _)| *name == value);
+        if found.is_none() {
+            let help = suggestion(&value, Format::NAMES.iter().map(|(name, _)| *name));
+            loader.reader.error(span, format!("there is no format `{value}`"), "unknown format", help);
+        }
+        Some(Some(found?.1))
+    }
+
+    /// Keys that say nothing beside this content.
+    fn misplaced(&self, loader: &mut Loader, section: &Section<'_, '_>, content: &str) {
+        let asks = ["command", "action", "data"].iter().any(|key| section.get(key).is_some());
+        let printed = matches!(content, "query" | "command" | "action" | "data");
+        let wrong = ["parse", "search", "filter", "rows", "key", "needs", "refresh", "timeout"]
+            .into_iter()
+            .filter(|_| !asks)
+            .chain((!printed).then_some("as"));
+        for key in wrong {
+            if let Some(key) = section.key(key) {
+                let message = format!("`{}` has no meaning beside `{content}`", key.get_ref());
+                loader.reader.error(key.span(), message, "has no effect", Some("leave it out".into()));
+            }
+        }
+    }
+
+    /// The query inside an entry that asks something itself.
+    fn own_query(&self, loader: &mut Loader, section: &Section<'_, '_>, bound: &[String]) -> Option<QueryId> {
+        let id = QueryId(loader.queries.len());
+        loader.queries.push(None);
+        let before = loader.reads.len();
+        let query: Option<Query> = query::read(loader, section, id, self.title, self.span.clone());
+        for read in &mut loader.reads[before..] {
+            read.bound = Some(bound.to_vec());
+        }
+        loader.queries[id.0] = query;
+        loader.queries[id.0].as_ref().map(|_| id)
+    }
+}

@@ -1,0 +1,288 @@
+//! What a checked tree file says. Everything in it is resolved: names are indices, templates are
+//! compiled, numbers are in range.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::path::Pattern;
+use super::source::{Span, TreeSource};
+use super::templates::{Expression, TemplateName, Templates};
+use crate::parse::Parser;
+
+/// A whole tree file.
+#[derive(Debug)]
+pub struct Model {
+    /// The file it was read from.
+    pub source: Arc<TreeSource>,
+    /// `[server]`, if there is one.
+    pub server: Option<ServerAddress>,
+    /// `[defaults]`, filled up.
+    pub defaults: Defaults,
+    /// Every query, the unnamed ones of `[tree]` entries included.
+    pub queries: Vec<Query>,
+    /// The declared queries by name.
+    pub query_names: HashMap<String, QueryId>,
+    /// Every path variable, in the order of the file.
+    pub variables: Vec<Variable>,
+    /// The entries of `[tree]`, in the order of the file.
+    pub entries: Vec<Entry>,
+    /// All templates, compiled.
+    pub templates: Templates,
+}
+
+impl Model {
+    /// The query with that index.
+    pub fn query(&self, id: QueryId) -> &Query {
+        &self.queries[id.0]
+    }
+
+    /// The path variable with that index.
+    pub fn variable(&self, id: VariableId) -> &Variable {
+        &self.variables[id.0]
+    }
+}
+
+/// An index into [`Model::queries`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct QueryId(pub usize);
+
+/// An index into [`Model::variables`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VariableId(pub usize);
+
+/// How to reach the server.
+#[derive(Debug, Clone, Default)]
+pub struct ServerAddress {
+    /// `host:port`.
+    pub address: Option<String>,
+    /// The manager user.
+    pub user: Option<String>,
+    /// Where the secret comes from.
+    pub secret: Option<SecretSource>,
+    /// Whether the secret itself goes over the wire, or an MD5 answer to a challenge.
+    pub md5: bool,
+}
+
+/// Where the manager secret comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// An environment variable.
+    Environment(String),
+    /// The first line of a file.
+    File(PathBuf),
+    /// Stands in the tree file itself.
+    Literal(String),
+}
+
+impl std::fmt::Debug for SecretSource {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SecretSource::Environment(name) => write!(formatter, "Environment({name:?})"),
+            SecretSource::File(path) => write!(formatter, "File({path:?})"),
+            SecretSource::Literal(_) => formatter.write_str("Literal(***)"),
+        }
+    }
+}
+
+/// What holds where an entry or a query says nothing else.
+#[derive(Debug, Clone)]
+pub struct Defaults {
+    /// Permissions of files.
+    pub mode: u16,
+    /// Permissions of directories.
+    pub dir_mode: u16,
+    /// Owner; none means whoever runs astfs.
+    pub uid: Option<u32>,
+    /// Group; none means that of whoever runs astfs.
+    pub gid: Option<u32>,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// How long a result without a `refresh` rule lives.
+    pub ttl: Duration,
+}
+
+impl Default for Defaults {
+    fn default() -> Defaults {
+        Defaults {
+            mode: 0o444,
+            dir_mode: 0o555,
+            uid: None,
+            gid: None,
+            timeout: Duration::from_secs(5),
+            ttl: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Where data comes from: `[query.NAME]`, or the source inside a `[tree]` entry.
+#[derive(Debug)]
+pub struct Query {
+    /// Its name; an unnamed one is called by the path it stands at.
+    pub name: String,
+    /// Where it is declared.
+    pub span: Span,
+    /// What is asked.
+    pub question: Question,
+    /// How the answer's text is read; none for structured answers.
+    pub parser: Option<Parser>,
+    /// The fields to follow inside the result to the list of records.
+    pub rows: Vec<String>,
+    /// The field that names a record.
+    pub key: Option<String>,
+    /// Queries to run first, for their effect.
+    pub needs: Vec<QueryId>,
+    /// Fields to compute for each record, before the server's own.
+    pub fields: Vec<(String, Expression)>,
+    /// The variables of a path that it mentions: it is asked once for each of their records.
+    pub parameters: Vec<String>,
+    /// When its result has to be asked again.
+    pub refresh: Refresh,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
+
+/// What a query asks.
+#[derive(Debug)]
+pub enum Question {
+    /// A command of the CLI.
+    Command(TemplateName),
+    /// An AMI action: its name and headers.
+    Action {
+        /// The action's name.
+        name: TemplateName,
+        /// Its headers in the order of the file.
+        headers: Vec<(String, TemplateName)>,
+    },
+    /// `data get`.
+    Data {
+        /// The provider's path.
+        path: TemplateName,
+        /// Which nodes: `peers/peer/name=6001`.
+        search: Option<TemplateName>,
+        /// Which fields: `peers/peer/name,peers/peer/secret`.
+        filter: Option<TemplateName>,
+    },
+    /// The first of these queries that the server can answer.
+    Any(Vec<QueryId>),
+    /// An expression over other queries and path variables.
+    Value(Expression),
+}
+
+/// When a result has to be asked again.
+#[derive(Debug, Clone, Default)]
+pub struct Refresh {
+    /// After an event of one of these names (lower case).
+    pub on: Vec<String>,
+    /// At that age.
+    pub every: Option<Duration>,
+}
+
+/// A path variable: `[each.NAME]`.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name in paths.
+    pub name: String,
+    /// Its name in templates: the same, unless `as` says otherwise.
+    pub binding: String,
+    /// Where it is declared.
+    pub span: Span,
+    /// What it ranges over.
+    pub records: Expression,
+    /// Which of the records.
+    pub filter: Option<Expression>,
+    /// The field that gives the path segment; none where the records are plain texts.
+    pub key: Option<String>,
+}
+
+/// A line of `[tree]`.
+#[derive(Debug)]
+pub struct Entry {
+    /// Where in the mount.
+    pub path: Pattern,
+    /// Where it is declared.
+    pub span: Span,
+    /// What stands there.
+    pub content: Content,
+    /// Permissions and owner, where they are not the defaults.
+    pub attributes: Attributes,
+    /// It exists only while this is true.
+    pub when: Option<Expression>,
+}
+
+/// Permissions and owner of an entry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permission bits.
+    pub mode: Option<u16>,
+    /// Owner.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+}
+
+/// What stands at a path.
+#[derive(Debug)]
+pub enum Content {
+    /// A directory.
+    Directory,
+    /// These bytes.
+    Text(Arc<[u8]>),
+    /// A link to where the template says.
+    Link(TemplateName),
+    /// What the template prints; `result` names a query of the entry's own.
+    Template {
+        /// The template.
+        template: TemplateName,
+        /// What the variable `result` reads.
+        result: Option<QueryId>,
+    },
+    /// The bytes that a query's answer consists of.
+    Raw(QueryId),
+    /// A value, printed.
+    Printed {
+        /// What to print.
+        value: Printed,
+        /// How.
+        format: Format,
+    },
+}
+
+/// What an entry prints by `as`.
+#[derive(Debug)]
+pub enum Printed {
+    /// A query's result.
+    Query(QueryId),
+    /// An expression over queries and path variables.
+    Expression(Expression),
+}
+
+/// The formats of `as`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One `path.to.field=value` a line; a list of texts is one text a line.
+    Text,
+    /// JSON, indented.
+    Json,
+    /// `NAME='value'` lines that a shell can source.
+    Env,
+    /// Comma-separated values under a header line.
+    Csv,
+    /// Aligned columns under a header line.
+    Table,
+    /// TOML.
+    Toml,
+}
+
+impl Format {
+    /// The formats by their names in a tree file.
+    pub const NAMES: [(&'static str, Format); 6] = [
+        ("text", Format::Text),
+        ("json", Format::Json),
+        ("env", Format::Env),
+        ("csv", Format::Csv),
+        ("table", Format::Table),
+        ("toml", Format::Toml),
+    ];
+}

@@ -1,0 +1,84 @@
+//! Names from records as names in a directory: one rule, reversible.
+//!
+//! `/`, `%`, control characters and DEL become `%` and two hex digits for each byte. A name that is
+//! `.` or `..` has its first dot written `%2E`. An empty name is `%`. A name that would be longer
+//! than 255 bytes is cut and ends in `~` and a hash of the whole; it is the one case that cannot be
+//! undone from the name alone.
+
+use md5::{Digest, Md5};
+
+use crate::parse::text;
+
+/// The longest name the kernel takes, in bytes.
+const LONGEST: usize = 255;
+const HASH_DIGITS: usize = 16;
+
+/// A record's name as a file name.
+pub fn escape(name: &str) -> String {
+    if name.is_empty() {
+        return "%".to_owned();
+    }
+    let mut escaped = String::with_capacity(name.len());
+    for (index, character) in name.chars().enumerate() {
+        let dots = index == 0 && (name == "." || name == "..");
+        if character == '/' || character == '%' || character.is_control() || dots {
+            for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                escaped.push_str(&format!("%{byte:02X}"));
+            }
+        } else {
+            escaped.push(character);
+        }
+    }
+    if text::encode(&escaped).len() > LONGEST { shorten(&escaped) } else { escaped }
+}
+
+/// Cuts a name so that `room` bytes are left for what is put behind it.
+pub fn fit(name: &str, room: usize) -> &str {
+    let mut end = name.len();
+    while text::encode(&name[..end]).len() + room > LONGEST {
+        end = name[..end].char_indices().next_back().map_or(0, |(index, _)| index);
+    }
+    &name[..end]
+}
+
+fn shorten(escaped: &str) -> String {
+    let digest = Md5::digest(escaped);
+    let hash: String = digest.iter().take(HASH_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}~{hash}", fit(escaped, HASH_DIGITS + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_cannot_be_file_names_are_escaped() {
+        for (name, escaped) in [
+            ("6001", "6001"),
+            ("person/person", "person%2Fperson"),
+            (".", "%2E"),
+            ("..", "%2E."),
+            ("...", "..."),
+            (".hidden", ".hidden"),
+            ("", "%"),
+            ("%", "%25"),
+            ("a%2Fb", "a%252Fb"),
+            ("with space", "with space"),
+            ("Ünï", "Ünï"),
+            ("\u{1b}[2J", "%1B[2J"),
+            ("\0", "%00"),
+            ("--END COMMAND--", "--END COMMAND--"),
+        ] {
+            assert_eq!(escape(name), escaped);
+        }
+    }
+
+    #[test]
+    fn long_names_fit_and_stay_different() {
+        let long = "ü".repeat(200);
+        let one = escape(&format!("{long}1"));
+        let two = escape(&format!("{long}2"));
+        assert!(one.len() <= LONGEST && two.len() <= LONGEST, "{one}");
+        assert_ne!(one, two);
+    }
+}

@@ -1,0 +1,225 @@
+//! `[query.NAME]`, and the same keys inside an entry of `[tree]`.
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::diagnostic::suggestion;
+use super::document::{Section, Text};
+use super::load::Loader;
+use super::model::{Query, QueryId, Question, Refresh};
+use super::source::Span;
+use super::templates::TextKind;
+use crate::parse::{Parser, regex};
+
+/// The keys that say what is asked; exactly one of them makes a query.
+pub const SOURCES: [&str; 5] = ["command", "action", "data", "any", "value"];
+
+/// Declares every name first, so that queries can name each other in any order, then reads them.
+pub fn declare(loader: &mut Loader, value: Option<&Spanned<DeValue<'_>>>) {
+    let Some(table) = value.and_then(|value| loader.reader.table("`query`", value)) else { return };
+    for name in table.keys() {
+        let id = QueryId(loader.queries.len());
+        loader.queries.push(None);
+        loader.query_names.insert(name.get_ref().to_string(), id);
+    }
+    for (index, (name, value)) in table.iter().enumerate() {
+        let known = [
+            "command", "action", "data", "any", "value", "search", "filter", "parse", "rows", "key", "needs",
+            "fields", "refresh", "timeout",
+        ];
+        let title = format!("query `{}`", name.get_ref());
+        let Some(table) = loader.reader.table(&title, value) else { continue };
+        let section = Section::open(&mut loader.reader, &title, table, &known);
+        let id = QueryId(index);
+        loader.queries[index] = read(loader, &section, id, name.get_ref(), name.span());
+    }
+}
+
+/// Reads a query's keys from an open section.
+pub fn read(
+    loader: &mut Loader,
+    section: &Section<'_, '_>,
+    id: QueryId,
+    name: &str,
+    span: Span,
+) -> Option<Query> {
+    let question = question(loader, section, id, name, &span);
+    let parser = section.get("parse").and_then(|value| parser(loader, value));
+    let mut needs = Vec::new();
+    for need in section.texts(&mut loader.reader, "needs") {
+        needs.extend(loader.query_named(&need));
+    }
+    let rows = section.text(&mut loader.reader, "rows");
+    let refresh = section.get("refresh").map(|value| refresh(loader, value)).unwrap_or_default();
+    let mut fields = Vec::new();
+    if let Some(value) = section.get("fields")
+        && let Some(table) = loader.reader.table("`fields`", value)
+    {
+        for (field, value) in table {
+            if let Some(text) = loader.reader.text("a field of `fields`", value)
+                && let Some(expression) = loader.expression(&text, None, vec!["row"], Some(id))
+            {
+                fields.push((field.get_ref().to_string(), expression));
+            }
+        }
+    }
+    Some(Query {
+        name: name.to_owned(),
+        span,
+        question: question?,
+        parser,
+        rows: rows.map(|rows| rows.value.split('.').map(str::to_owned).collect()).unwrap_or_default(),
+        key: section.text(&mut loader.reader, "key").map(|key| key.value),
+        needs,
+        fields,
+        parameters: Vec::new(),
+        refresh,
+        timeout: section.duration(&mut loader.reader, "timeout").unwrap_or(loader.defaults.timeout),
+    })
+}
+
+fn question(
+    loader: &mut Loader,
+    section: &Section<'_, '_>,
+    id: QueryId,
+    name: &str,
+    span: &Span,
+) -> Option<Question> {
+    let present: Vec<&str> = SOURCES.into_iter().filter(|key| section.get(key).is_some()).collect();
+    let [source] = present[..] else {
+        let message = match present[..] {
+            [] => format!("query `{name}` asks nothing"),
+            _ => format!("query `{name}` has more than one source: {}", quoted(&present)),
+        };
+        let help = Some(format!("give it exactly one of {}", quoted(&SOURCES)));
+        loader.reader.error(span.clone(), message, "one source, please", help);
+        return None;
+    };
+    for key in ["search", "filter"] {
+        if source != "data"
+            && let Some(key) = section.key(key)
+        {
+            let message = format!("`{}` belongs to `data`, not to `{source}`", key.get_ref());
+            loader.reader.error(key.span(), message, "has no meaning here", Some("leave it out".into()));
+        }
+    }
+    let template = |loader: &mut Loader, key: &str, kind| {
+        let text = section.text(&mut loader.reader, key)?;
+        loader.inline_template(&format!("query.{name}.{key}"), kind, &text, None, vec![], Some(id))
+    };
+    match source {
+        "command" => Some(Question::Command(template(loader, "command", TextKind::Command)?)),
+        "data" => {
+            let has = |key: &str| section.get(key).is_some();
+            let path = template(loader, "data", TextKind::Command)?;
+            let search = template(loader, "search", TextKind::Command);
+            let filter = template(loader, "filter", TextKind::Command);
+            let complete = search.is_some() == has("search") && filter.is_some() == has("filter");
+            complete.then_some(Question::Data { path, search, filter })
+        }
+        "any" => {
+            let names = section.texts(&mut loader.reader, "any");
+            let count = names.len();
+            let members: Vec<_> = names.iter().filter_map(|name| loader.query_named(name)).collect();
+            (members.len() == count && count > 0).then_some(Question::Any(members))
+        }
+        "value" => {
+            let text = section.text(&mut loader.reader, "value")?;
+            Some(Question::Value(loader.expression(&text, None, vec![], Some(id))?))
+        }
+        _ => action(loader, section, id, name),
+    }
+}
+
+fn action(loader: &mut Loader, section: &Section<'_, '_>, id: QueryId, name: &str) -> Option<Question> {
+    let value = section.get("action")?;
+    let compile = |loader: &mut Loader, header: &str, text: &Text| {
+        loader.inline_template(
+            &format!("query.{name}.action.{header}"),
+            TextKind::Header,
+            text,
+            None,
+            vec![],
+            Some(id),
+        )
+    };
+    if value.get_ref().is_str() {
+        let text = section.text(&mut loader.reader, "action")?;
+        return Some(Question::Action { name: compile(loader, "Action", &text)?, headers: Vec::new() });
+    }
+    let Some(table) = value.get_ref().as_table() else {
+        loader.reader.wrong_type("`action`", "an action's name or a table of its headers", value);
+        return None;
+    };
+    let mut action = None;
+    let mut headers = Vec::new();
+    for (header, value) in table {
+        let what = format!("header `{}`", header.get_ref());
+        let text = loader.reader.text(&what, value)?;
+        let template = compile(loader, header.get_ref(), &text)?;
+        if header.get_ref().eq_ignore_ascii_case("action") {
+            action = Some(template);
+        } else {
+            headers.push((header.get_ref().to_string(), template));
+        }
+    }
+    if action.is_none() {
+        let help = Some("write `action = { Action = \"SIPshowpeer\", Peer = \"…\" }`".into());
+        loader.reader.error(value.span(), "the headers name no `Action`", "which action?", help);
+    }
+    Some(Question::Action { name: action?, headers })
+}
+
+/// Reads `parse`.
+fn parser(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Parser> {
+    if let Some(name) = value.get_ref().as_str() {
+        let parser = Parser::from_name(name);
+        if parser.is_none() {
+            let help = suggestion(name, Parser::NAMES.iter().copied());
+            loader.reader.error(value.span(), format!("there is no parser `{name}`"), "unknown parser", help);
+        }
+        return parser;
+    }
+    let Some(table) = value.get_ref().as_table() else {
+        loader.reader.wrong_type("`parse`", "a parser's name or a table", value);
+        return None;
+    };
+    let section = Section::open(&mut loader.reader, "`parse`", table, &["regex", "multi", "concise"]);
+    if section.get("concise").is_some() {
+        let names = section.texts(&mut loader.reader, "concise");
+        return Some(Parser::Concise { names: names.into_iter().map(|name| name.value).collect() });
+    }
+    let Some(pattern) = section.text(&mut loader.reader, "regex") else {
+        let help = Some("write `parse = { regex = '(?P<name>…)' }` or `parse = \"table\"`".into());
+        loader.reader.error(value.span(), "`parse` names no parser", "which one?", help);
+        return None;
+    };
+    let multi = section.flag(&mut loader.reader, "multi").unwrap_or(false);
+    let scope = if multi { regex::Scope::Text } else { regex::Scope::Line };
+    regex::Pattern::new(&pattern.value, scope)
+        .map(Parser::Regex)
+        .map_err(|error| {
+            loader.reader.error(
+                pattern.span,
+                format!("the regex cannot be used: {error}"),
+                "in this regex",
+                None,
+            );
+        })
+        .ok()
+}
+
+fn refresh(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Refresh {
+    let Some(table) = loader.reader.table("`refresh`", value) else { return Refresh::default() };
+    let section = Section::open(&mut loader.reader, "`refresh`", table, &["on", "every"]);
+    let on = section.texts(&mut loader.reader, "on");
+    Refresh {
+        on: on.into_iter().map(|event| event.value.to_ascii_lowercase()).collect(),
+        every: section.duration(&mut loader.reader, "every"),
+    }
+}
+
+/// Names in backquotes, separated by commas.
+pub fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

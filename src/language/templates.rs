@@ -1,0 +1,203 @@
+//! Templates and expressions, compiled ahead; what they interpolate is made safe for where it goes.
+//!
+//! A record's field can hold anything. In a file's content it stands as it is; in a CLI command it
+//! is quoted as one argument; in a link it is escaped as one path segment. The template's
+//! [`TextKind`] decides, so no operator has to think of it.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value};
+
+use super::name;
+use super::value::Bound;
+
+/// Steps a template may take before it is stopped; a 70-line loop over 10,000 records takes about a
+/// tenth of it.
+const FUEL: u64 = 100_000_000;
+
+/// Where a template's output goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextKind {
+    /// Into a file.
+    Content,
+    /// Into the target of a symlink.
+    Link,
+    /// Into a CLI command.
+    Command,
+    /// Into the value of an AMI header.
+    Header,
+}
+
+impl TextKind {
+    fn prefix(self) -> &'static str {
+        match self {
+            TextKind::Content => "",
+            TextKind::Link => "link:",
+            TextKind::Command => "command:",
+            TextKind::Header => "header:",
+        }
+    }
+
+    fn of(template: &str) -> TextKind {
+        [TextKind::Link, TextKind::Command, TextKind::Header]
+            .into_iter()
+            .find(|kind| template.starts_with(kind.prefix()))
+            .unwrap_or(TextKind::Content)
+    }
+}
+
+/// The name under which a template was compiled.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TemplateName(String);
+
+/// An expression, found to be well-formed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expression {
+    /// Its text.
+    pub text: String,
+    /// The names it reads.
+    pub names: Vec<String>,
+}
+
+/// Every template of a tree.
+#[derive(Debug)]
+pub struct Templates {
+    environment: Environment<'static>,
+}
+
+/// A template or expression that cannot be compiled.
+#[derive(Debug)]
+pub struct TemplateMistake {
+    /// What is wrong.
+    pub message: String,
+    /// Where in the text, if it is known.
+    pub range: Option<Range<usize>>,
+    /// The line in the text, from 1.
+    pub line: Option<usize>,
+}
+
+impl Default for Templates {
+    fn default() -> Templates {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_syntax(syntax());
+        environment.set_fuel(Some(FUEL));
+        environment.set_debug(true);
+        environment.set_auto_escape_callback(|name| match TextKind::of(name) {
+            TextKind::Content => AutoEscape::None,
+            kind => AutoEscape::Custom(kind.prefix().into()),
+        });
+        environment.set_formatter(format);
+        Templates { environment }
+    }
+}
+
+/// Block tags on lines of their own leave no line behind, and a file keeps its last line end.
+fn syntax() -> SyntaxConfig {
+    let mut builder = SyntaxConfig::builder();
+    builder.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    builder.build().unwrap_or_default()
+}
+
+impl Templates {
+    /// Compiles a template under a name that appears in its errors.
+    pub fn add(&mut self, name: &str, kind: TextKind, text: &str) -> Result<TemplateName, TemplateMistake> {
+        let name = format!("{}{name}", kind.prefix());
+        self.environment.add_template_owned(name.clone(), text.to_owned()).map_err(mistake)?;
+        Ok(TemplateName(name))
+    }
+
+    /// Checks an expression.
+    pub fn expression(&self, text: &str) -> Result<Expression, TemplateMistake> {
+        let compiled = self.environment.compile_expression(text).map_err(mistake)?;
+        let names = self.own_names(compiled.undeclared_variables(false));
+        Ok(Expression { text: text.to_owned(), names })
+    }
+
+    /// The names that a template reads and neither sets nor finds among the functions.
+    pub fn names(&self, template: &TemplateName) -> Vec<String> {
+        match self.environment.get_template(&template.0) {
+            Ok(template) => self.own_names(template.undeclared_variables(false)),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn own_names(&self, names: HashSet<String>) -> Vec<String> {
+        let functions: HashSet<&str> = self.environment.globals().map(|(name, _)| name).collect();
+        let mut names: Vec<_> = names.into_iter().filter(|name| !functions.contains(name.as_str())).collect();
+        names.sort();
+        names
+    }
+
+    /// Renders a template in `scope`.
+    pub fn render(&self, template: &TemplateName, scope: Value) -> Result<String, Error> {
+        self.environment.get_template(&template.0)?.render(scope)
+    }
+
+    /// Evaluates an expression in `scope`.
+    pub fn evaluate(&self, expression: &Expression, scope: Value) -> Result<Value, Error> {
+        self.environment.compile_expression(&expression.text)?.eval(scope)
+    }
+
+    /// Evaluates an expression in many scopes, compiling it once.
+    pub fn evaluate_each<'a>(
+        &'a self,
+        expression: &'a Expression,
+    ) -> Result<impl Fn(Value) -> Result<Value, Error> + 'a, Error> {
+        let compiled = self.environment.compile_expression(&expression.text)?;
+        Ok(move |scope| compiled.eval(scope))
+    }
+}
+
+/// What an error of the template engine says, without the values it was working on.
+pub fn error_text(error: &Error) -> String {
+    let what = match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    };
+    match (error.name(), error.line()) {
+        (Some(name), Some(line)) if name != "<expression>" => format!("{what} ({name}, line {line})"),
+        _ => what,
+    }
+}
+
+fn mistake(error: Error) -> TemplateMistake {
+    let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    TemplateMistake { message, range: error.range(), line: error.line() }
+}
+
+/// Prints a value. Truth is printed as Asterisk and Jinja print it (`True`, `False`), and nothing as
+/// nothing.
+fn format(output: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    let text = if value.is_none() || value.is_undefined() {
+        String::new()
+    } else if value.is_safe() {
+        value.to_string()
+    } else {
+        let plain = match bool::try_from(value.clone()) {
+            Ok(true) if value.kind() == minijinja::value::ValueKind::Bool => "True".to_owned(),
+            Ok(false) if value.kind() == minijinja::value::ValueKind::Bool => "False".to_owned(),
+            _ => value.to_string(),
+        };
+        match state.auto_escape() {
+            AutoEscape::Custom(kind) if kind == TextKind::Link.prefix() => value
+                .downcast_object_ref::<Bound>()
+                .map_or_else(|| name::escape(&plain), |bound| bound.name().to_owned()),
+            AutoEscape::Custom(kind) if kind == TextKind::Command.prefix() => command_argument(&plain),
+            _ => plain,
+        }
+    };
+    output.write_str(&text).map_err(Error::from)
+}
+
+/// One argument of a CLI command. The CLI (`main/cli.c`, all versions) splits at blanks and knows
+/// double quotes and backslashes.
+fn command_argument(text: &str) -> String {
+    let plain = |character: char| !character.is_whitespace() && !matches!(character, '"' | '\\');
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}

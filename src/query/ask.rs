@@ -1,0 +1,214 @@
+//! Asking the server: one question in flight for each cell, and what its answer means.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::cell::{Cell, Outcome};
+use super::error::QueryError;
+use super::queries::Queries;
+use super::reads::{Reads, Unready};
+use super::scope::Bindings;
+use super::snapshot::Snapshot;
+use crate::ami::{Answer, AskError, Message};
+use crate::language::{Query, QueryId, Question};
+use crate::parse::value::{Shapes, Value};
+use crate::parse::{Parser, headers};
+
+impl Queries {
+    /// Asks all these questions, joining those that are asked already, and waits for them.
+    pub(super) async fn ask_all(self: &Arc<Self>, cells: Vec<Arc<Cell>>) {
+        let waits: Vec<_> = cells
+            .into_iter()
+            .map(|cell| match cell.join() {
+                Ok(waiting) => waiting,
+                Err(done) => {
+                    let waiting = done.subscribe();
+                    let queries = Arc::clone(self);
+                    // a task of its own: whoever waits may give up, the answer is still wanted
+                    tokio::spawn(queries.ask(cell, done));
+                    waiting
+                }
+            })
+            .collect();
+        for mut waiting in waits {
+            // ends when the asking task drops its side
+            while waiting.changed().await.is_ok() {}
+        }
+    }
+
+    /// Asks one question; dropping `done` wakes those who wait. Boxed, because a question may need
+    /// others first.
+    fn ask(
+        self: Arc<Self>,
+        cell: Arc<Cell>,
+        done: watch::Sender<()>,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let query = self.model().query(cell.query);
+            for need in &query.needs {
+                self.fulfil(*need).await;
+            }
+            let asked = Instant::now();
+            let (outcome, session) = match &self.server {
+                Some(server) => {
+                    let answer = server.ask(cell.action.clone(), query.timeout).await;
+                    (read_outcome(query, answer), server.session())
+                }
+                None => (Err(QueryError::NoServer { query: query.name.as_str().into() }), None),
+            };
+            cell.settle(outcome, asked, session);
+            drop(done);
+        })
+    }
+
+    /// Runs a query for its effect: for every record, if it is asked once per record. Its failure
+    /// is noted and keeps nobody from asking on.
+    async fn fulfil(self: &Arc<Self>, need: QueryId) {
+        let query = self.model().query(need);
+        let all = |reads: &Reads| self.every_binding(&query.parameters, reads);
+        let bindings = match self.settle(query.timeout, all).await {
+            Ok((bindings, _)) => bindings,
+            Err(error) => {
+                tracing::debug!("needed, but not to be had: {error}");
+                return;
+            }
+        };
+        // all at once: pipelined, a thousand short questions take the time of a few
+        let read_all = |reads: &Reads| {
+            let mut result = Ok(());
+            for binding in &bindings {
+                if let Err(Unready::Wanted) = self.read(need, binding, reads) {
+                    result = Err(Unready::Wanted);
+                }
+            }
+            result
+        };
+        if let Err(error) = self.settle(query.timeout * 4, read_all).await {
+            tracing::warn!("needed, but not finished: {error}");
+        }
+    }
+
+    /// Every combination of records of these template variables.
+    fn every_binding(
+        self: &Arc<Self>,
+        parameters: &[String],
+        reads: &Reads,
+    ) -> Result<Vec<Bindings>, Unready> {
+        let mut all = vec![Bindings::none()];
+        for parameter in parameters {
+            let Some(variable) =
+                self.model().variables.iter().find(|variable| variable.binding == *parameter)
+            else {
+                return Ok(Vec::new());
+            };
+            let mut next = Vec::new();
+            for outer in &all {
+                for record in self.records(variable, outer, reads)? {
+                    next.push(outer.with(record.binding(variable)));
+                }
+            }
+            all = next;
+        }
+        Ok(all)
+    }
+}
+
+/// What came of asking; a failure is told here, once.
+fn read_outcome(query: &Query, answer: Result<Answer, AskError>) -> Outcome {
+    let outcome = match answer {
+        Ok(answer) => read_answer(query, &answer),
+        Err(error) => Err(QueryError::NoAnswer { query: query.name.as_str().into(), error }),
+    };
+    if let Err(error) = &outcome {
+        match error.means_cannot_answer() {
+            true => tracing::debug!("{error}"),
+            false => tracing::warn!("{error}"),
+        }
+    }
+    outcome
+}
+
+/// What an answer means for the query that asked.
+fn read_answer(query: &Query, answer: &Answer) -> Outcome {
+    let name: Arc<str> = query.name.as_str().into();
+    let output = answer.output();
+    if let Some(refusal) = refusal(answer, output.as_ref()) {
+        return Err(match refusal {
+            Refusal::Unknown(answer) => QueryError::Unsupported { query: name, answer },
+            Refusal::Denied => QueryError::Denied { query: name },
+            Refusal::Other(answer) => QueryError::Refused { query: name, answer },
+        });
+    }
+    let is_text = matches!(query.question, Question::Command(_) | Question::Data { .. });
+    let raw = if is_text { output.unwrap_or_default() } else { message_text(answer) };
+    let parser = match (&query.parser, &query.question) {
+        (Some(parser), _) => Some(parser),
+        (None, Question::Data { .. }) => Some(&Parser::Outline),
+        (None, Question::Command(_)) => Some(&Parser::Text),
+        (None, _) => None,
+    };
+    let value = match parser {
+        Some(parser) => parser
+            .parse(&raw)
+            .map_err(|error| QueryError::Unreadable { query: name, error: Arc::new(error) })?,
+        None if answer.complete().is_some() || !answer.items().is_empty() => {
+            headers::list(answer.items().iter().map(Message::headers))
+        }
+        None => headers::record(answer.message().headers(), &mut Shapes::new()),
+    };
+    Ok(Arc::new(Snapshot::new(follow(value, &query.rows), raw, query.key.clone())))
+}
+
+/// The value at the end of a path of fields; nothing where a field is missing.
+fn follow(value: Value, fields: &[String]) -> Value {
+    fields.iter().fold(value, |value, field| value.get(field).cloned().unwrap_or_default())
+}
+
+enum Refusal {
+    Unknown(String),
+    Denied,
+    Other(String),
+}
+
+/// Whether the server refused, in either of its ways: `Response: Error`, or (13, in `Follows`) the
+/// words of its CLI for a command it does not know.
+fn refusal(answer: &Answer, output: Option<&Bytes>) -> Option<Refusal> {
+    const UNKNOWN_COMMAND: &[u8] = b"No such command '";
+    let first_line = |bytes: &[u8]| {
+        String::from_utf8_lossy(bytes.split(|&byte| byte == b'\n').next().unwrap_or_default()).into_owned()
+    };
+    if let Some(output) = output
+        && output.starts_with(UNKNOWN_COMMAND)
+    {
+        return Some(Refusal::Unknown(first_line(output)));
+    }
+    if !answer.is_error() {
+        return None;
+    }
+    let text = answer.error_text().map(|text| first_line(text.as_bytes())).unwrap_or_default();
+    Some(match text.as_str() {
+        text if text.starts_with("Invalid/unknown command") => Refusal::Unknown(text.to_owned()),
+        text if text.starts_with("Permission denied") => Refusal::Denied,
+        text => Refusal::Other(text.to_owned()),
+    })
+}
+
+/// An answer of several messages as text: its headers, one a line, an empty line between messages.
+fn message_text(answer: &Answer) -> Bytes {
+    let mut text = Vec::new();
+    let messages = std::iter::once(answer.message()).chain(answer.items()).chain(answer.complete());
+    for message in messages {
+        for (name, value) in message.headers().filter(|(name, _)| !name.eq_ignore_ascii_case(b"ActionID")) {
+            text.extend_from_slice(name);
+            text.extend_from_slice(b": ");
+            text.extend_from_slice(value);
+            text.push(b'\n');
+        }
+        text.push(b'\n');
+    }
+    text.into()
+}

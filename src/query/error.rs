@@ -1,0 +1,131 @@
+//! Why a query has no result.
+
+use std::sync::Arc;
+
+use crate::ami::{ActionError, AskError, ConnectionError};
+use crate::parse::ParseError;
+
+/// Why a query has no result. Cloned to everybody who waits for it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum QueryError {
+    /// The server has no such command or action.
+    #[error("query `{query}`: this server cannot answer it: {answer}")]
+    Unsupported {
+        /// The query.
+        query: Arc<str>,
+        /// What the server said.
+        answer: String,
+    },
+    /// The manager user has not the right to ask.
+    #[error(
+        "query `{query}`: permission denied; give the manager user the class that `manager show command` names"
+    )]
+    Denied {
+        /// The query.
+        query: Arc<str>,
+    },
+    /// The server answered with an error.
+    #[error("query `{query}`: the server refused: {answer}")]
+    Refused {
+        /// The query.
+        query: Arc<str>,
+        /// What the server said.
+        answer: String,
+    },
+    /// There was no answer.
+    #[error("query `{query}`: {error}")]
+    NoAnswer {
+        /// The query.
+        query: Arc<str>,
+        /// Why not.
+        error: AskError,
+    },
+    /// The answer could not be read.
+    #[error("query `{query}`: the answer could not be parsed: {error}")]
+    Unreadable {
+        /// The query.
+        query: Arc<str>,
+        /// Where and why.
+        error: Arc<ParseError>,
+    },
+    /// What is to be sent cannot be sent.
+    #[error("query `{query}`: {error}")]
+    Unsendable {
+        /// The query.
+        query: Arc<str>,
+        /// What is wrong with it.
+        error: ActionError,
+    },
+    /// A template or expression failed.
+    #[error("{place}: {message}")]
+    Template {
+        /// What was being computed.
+        place: Arc<str>,
+        /// What went wrong.
+        message: String,
+    },
+    /// The tree file declares no server, and none was named otherwise.
+    #[error("query `{query}`: no server is configured; add `[server]` to the tree file or give --server")]
+    NoServer {
+        /// The query.
+        query: Arc<str>,
+    },
+    /// It took longer than allowed in all.
+    #[error("no result within {seconds} s; the server is slow or the tree asks too much at once")]
+    Late {
+        /// The deadline.
+        seconds: f32,
+    },
+}
+
+/// The kinds of failure that a user can tell apart by an errno.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The server lacks the feature.
+    Unsupported,
+    /// Not allowed.
+    Denied,
+    /// Nobody listens there, or it is down.
+    ConnectionRefused,
+    /// Not connected.
+    Down,
+    /// No answer in time.
+    TimedOut,
+    /// Anything else that went wrong.
+    Failed,
+}
+
+impl QueryError {
+    /// What kind of failure it is.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            QueryError::Unsupported { .. } => FailureKind::Unsupported,
+            QueryError::Denied { .. } => FailureKind::Denied,
+            QueryError::NoAnswer { error, .. } => match error {
+                AskError::LoginRefused { .. } => FailureKind::Denied,
+                AskError::Timeout { .. } => FailureKind::TimedOut,
+                AskError::Unanswered { .. } | AskError::Refused(_) => FailureKind::Failed,
+                AskError::NotConnected { reason: ConnectionError::Io(error), .. }
+                    if error.kind() == std::io::ErrorKind::ConnectionRefused =>
+                {
+                    FailureKind::ConnectionRefused
+                }
+                AskError::NotConnected { .. } | AskError::Disconnected { .. } | AskError::Stopped => {
+                    FailureKind::Down
+                }
+            },
+            QueryError::Late { .. } => FailureKind::TimedOut,
+            QueryError::NoServer { .. } => FailureKind::Down,
+            QueryError::Refused { .. }
+            | QueryError::Unreadable { .. }
+            | QueryError::Unsendable { .. }
+            | QueryError::Template { .. } => FailureKind::Failed,
+        }
+    }
+
+    /// Whether another query may be tried instead (`any`).
+    pub fn means_cannot_answer(&self) -> bool {
+        matches!(self.kind(), FailureKind::Unsupported | FailureKind::Denied)
+            && !matches!(self, QueryError::NoAnswer { .. })
+    }
+}

@@ -1,0 +1,321 @@
+//! All queries of a tree on one server: reading their results, and asking for what is lacking.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use super::cell::{Cell, Freshness, Used};
+use super::error::QueryError;
+use super::reads::{Reads, Unready};
+use super::scope::{Bindings, Scope};
+use super::server::Server;
+use super::snapshot::Snapshot;
+use crate::ami::Action;
+use crate::language::{
+    Expression, Model, Query, QueryId, Question, TemplateName, error_text, from_template, to_template,
+};
+use crate::parse::text;
+use crate::parse::value::{Fields, Shapes, Value};
+
+/// How often a computation may find that it needs one more answer, before that is taken for endless.
+const ROUNDS: usize = 32;
+
+/// Every query of a tree, with the latest results.
+pub struct Queries {
+    model: Arc<Model>,
+    pub(super) server: Option<Arc<dyn Server>>,
+    states: Vec<QueryState>,
+}
+
+/// What is known of one query.
+#[derive(Default)]
+struct QueryState {
+    cells: RwLock<HashMap<Action, Arc<Cell>>>,
+    /// A result computed from others, for as long as those stay as they were.
+    derived: Mutex<Option<Derived>>,
+    invalidated: Mutex<Option<Instant>>,
+}
+
+struct Derived {
+    snapshot: Arc<Snapshot>,
+    used: Used,
+}
+
+impl Queries {
+    /// The queries of a model, to be answered by `server`.
+    pub fn new(model: Arc<Model>, server: Option<Arc<dyn Server>>) -> Arc<Queries> {
+        let states = model.queries.iter().map(|_| QueryState::default()).collect();
+        Arc::new(Queries { model, server, states })
+    }
+
+    /// The tree's model.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// A query's result for these path variables, from what is known now.
+    ///
+    /// # Errors
+    /// [`Unready::Wanted`] if something has to be asked first; it is noted in `reads`.
+    pub fn read(
+        self: &Arc<Self>,
+        id: QueryId,
+        bindings: &Bindings,
+        reads: &Reads,
+    ) -> Result<Arc<Snapshot>, Unready> {
+        let query = self.model.query(id);
+        match &query.question {
+            Question::Any(members) => self.first_answered(query, members, bindings, reads),
+            Question::Value(expression) => self.derive(id, query, reads, |own| {
+                let value = self.evaluate(&query.name, expression, &Scope::new(self, bindings, own), own)?;
+                if value.is_undefined() {
+                    let answer = "its expression gives nothing here".to_owned();
+                    return Err(QueryError::Unsupported { query: query.name.as_str().into(), answer }.into());
+                }
+                let value = self.with_fields(query, from_template(&value), bindings, own)?;
+                Ok(Arc::new(Snapshot::new(value, Default::default(), query.key.clone())))
+            }),
+            _ if query.fields.is_empty() => self.answer(id, query, bindings, reads),
+            _ => self.derive(id, query, reads, |own| {
+                let answer = self.answer(id, query, bindings, own)?;
+                let value = self.with_fields(query, answer.value.clone(), bindings, own)?;
+                Ok(Arc::new(Snapshot::new(value, answer.raw.clone(), query.key.clone())))
+            }),
+        }
+    }
+
+    fn first_answered(
+        self: &Arc<Self>,
+        query: &Query,
+        members: &[QueryId],
+        bindings: &Bindings,
+        reads: &Reads,
+    ) -> Result<Arc<Snapshot>, Unready> {
+        let mut reasons = Vec::new();
+        for member in members {
+            match self.read(*member, bindings, reads) {
+                Err(Unready::Failed(error)) if error.means_cannot_answer() => reasons.push(error.to_string()),
+                other => return other,
+            }
+        }
+        let answer = reasons.join("; ");
+        Err(QueryError::Unsupported { query: query.name.as_str().into(), answer }.into())
+    }
+
+    /// A result computed from others; one that holds for all paths is kept.
+    fn derive(
+        self: &Arc<Self>,
+        id: QueryId,
+        query: &Query,
+        reads: &Reads,
+        compute: impl FnOnce(&Reads) -> Result<Arc<Snapshot>, Unready>,
+    ) -> Result<Arc<Snapshot>, Unready> {
+        let kept = query.parameters.is_empty().then_some(&self.states[id.0].derived);
+        if let Some(kept) = kept
+            && let Some(derived) = &*kept.lock().unwrap_or_else(PoisonError::into_inner)
+            && self.still_true(&derived.used, reads.since)
+        {
+            reads.include(&derived.used);
+            return Ok(Arc::clone(&derived.snapshot));
+        }
+        let (computed, used) = reads.apart(compute);
+        let snapshot = computed?;
+        if let Some(kept) = kept {
+            let derived = Derived { snapshot: Arc::clone(&snapshot), used };
+            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(derived);
+        }
+        Ok(snapshot)
+    }
+
+    /// Puts the computed fields before the server's own.
+    fn with_fields(
+        self: &Arc<Self>,
+        query: &Query,
+        value: Value,
+        bindings: &Bindings,
+        reads: &Reads,
+    ) -> Result<Value, Unready> {
+        if query.fields.is_empty() {
+            return Ok(value);
+        }
+        let templates = &self.model.templates;
+        let mut compiled = Vec::new();
+        for (name, expression) in &query.fields {
+            let evaluate = templates
+                .evaluate_each(expression)
+                .map_err(|error| self.template_error(&query.name, &error, reads))?;
+            compiled.push((name, evaluate));
+        }
+        let scope = Scope::new(self, bindings, reads);
+        let mut shapes = Shapes::new();
+        let mut one = |row: &Value| -> Result<Value, Unready> {
+            let mut fields = Fields::new();
+            for (name, evaluate) in &compiled {
+                let scope = scope.clone().with("row", to_template(row));
+                let value = evaluate(scope.context());
+                let value = value
+                    .map_err(|error| self.template_error(&format!("{}.{name}", query.name), &error, reads))?;
+                fields.push(name, from_template(&value));
+            }
+            for (name, value) in row.as_record().into_iter().flat_map(|record| record.iter()) {
+                if !fields.contains(name) {
+                    fields.push(name, value.clone());
+                }
+            }
+            Ok(fields.finish(&mut shapes))
+        };
+        match &value {
+            Value::List(rows) => Ok(rows.iter().map(one).collect::<Result<Vec<_>, _>>()?.into()),
+            row => one(row),
+        }
+    }
+
+    /// The parsed answer of the server.
+    fn answer(
+        self: &Arc<Self>,
+        id: QueryId,
+        query: &Query,
+        bindings: &Bindings,
+        reads: &Reads,
+    ) -> Result<Arc<Snapshot>, Unready> {
+        let action = self.action(query, bindings, reads)?;
+        let cell = self.cell(id, action);
+        match cell.fresh(&self.freshness(id, reads.since)) {
+            Some((outcome, version)) => {
+                reads.use_cell(&cell, version);
+                outcome.map_err(Unready::from)
+            }
+            None => Err(reads.want(&cell)),
+        }
+    }
+
+    /// The AMI action that asks a query.
+    fn action(
+        self: &Arc<Self>,
+        query: &Query,
+        bindings: &Bindings,
+        reads: &Reads,
+    ) -> Result<Action, Unready> {
+        let render = |template: &TemplateName| -> Result<Vec<u8>, Unready> {
+            let context = Scope::new(self, bindings, reads).context();
+            let rendered = self.model.templates.render(template, context);
+            let rendered = rendered.map_err(|error| self.template_error(&query.name, &error, reads))?;
+            Ok(text::encode(&rendered).into_owned())
+        };
+        let unsendable =
+            |error| Unready::Failed(QueryError::Unsendable { query: query.name.as_str().into(), error });
+        match &query.question {
+            Question::Command(command) => Action::command(render(command)?).map_err(unsendable),
+            Question::Data { path, search, filter } => {
+                let mut command = b"data get ".to_vec();
+                command.extend(render(path)?);
+                for part in [search, filter].into_iter().flatten() {
+                    command.push(b' ');
+                    command.extend(render(part)?);
+                }
+                Action::command(command).map_err(unsendable)
+            }
+            Question::Action { name, headers } => {
+                let mut action = Action::new(render(name)?).map_err(unsendable)?;
+                for (header, value) in headers {
+                    action = action.with(header, render(value)?).map_err(unsendable)?;
+                }
+                Ok(action)
+            }
+            Question::Any(_) | Question::Value(_) => {
+                let error = QueryError::Template {
+                    place: query.name.as_str().into(),
+                    message: "asks nothing itself".into(),
+                };
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Evaluates an expression, telling what it lacks from what is wrong with it.
+    pub fn evaluate(
+        &self,
+        place: &str,
+        expression: &Expression,
+        scope: &Scope,
+        reads: &Reads,
+    ) -> Result<minijinja::Value, Unready> {
+        let value = self.model.templates.evaluate(expression, scope.clone().context());
+        value.map_err(|error| self.template_error(place, &error, reads))
+    }
+
+    /// Why a template stopped: an answer that is lacking, a query that failed, or its own mistake.
+    pub fn template_error(&self, place: &str, error: &minijinja::Error, reads: &Reads) -> Unready {
+        reads.verdict().unwrap_or_else(|| {
+            QueryError::Template { place: place.into(), message: error_text(error) }.into()
+        })
+    }
+
+    fn cell(&self, id: QueryId, action: Action) -> Arc<Cell> {
+        let cells = &self.states[id.0].cells;
+        if let Some(cell) = cells.read().unwrap_or_else(PoisonError::into_inner).get(&action) {
+            return Arc::clone(cell);
+        }
+        let mut cells = cells.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(cells.entry(action.clone()).or_insert_with(|| Arc::new(Cell::new(id, action))))
+    }
+
+    fn freshness(&self, id: QueryId, since: Instant) -> Freshness {
+        let refresh = &self.model.query(id).refresh;
+        let lives = match (refresh.every, refresh.on.is_empty()) {
+            (Some(every), _) => Some(every),
+            (None, true) => Some(self.model.defaults.ttl),
+            (None, false) => None,
+        };
+        Freshness {
+            session: self.server.as_ref().and_then(|server| server.session()),
+            invalidated: *self.states[id.0].invalidated.lock().unwrap_or_else(PoisonError::into_inner),
+            lives,
+            since,
+        }
+    }
+
+    /// Whether everything that was used is still as it was.
+    pub fn still_true(&self, used: &Used, since: Instant) -> bool {
+        used.iter().all(|(cell, version)| cell.still(*version, &self.freshness(cell.query, since)))
+    }
+
+    /// Marks a query's results as stale from now on.
+    pub fn invalidate(&self, id: QueryId) {
+        *self.states[id.0].invalidated.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Runs a computation, asks for what it lacks, and runs it again until it lacks nothing.
+    ///
+    /// Gives what it computed, and what it read on the way.
+    ///
+    /// # Errors
+    /// Why it has no result, at the latest after `deadline`.
+    pub async fn settle<T>(
+        self: &Arc<Self>,
+        deadline: Duration,
+        compute: impl Fn(&Reads) -> Result<T, Unready>,
+    ) -> Result<(T, Reads), QueryError> {
+        let late = || QueryError::Late { seconds: deadline.as_secs_f32() };
+        tokio::time::timeout(deadline, self.settle_in_rounds(compute))
+            .await
+            .map_err(|_| late())?
+            .ok_or_else(late)?
+    }
+
+    async fn settle_in_rounds<T>(
+        self: &Arc<Self>,
+        compute: impl Fn(&Reads) -> Result<T, Unready>,
+    ) -> Option<Result<(T, Reads), QueryError>> {
+        let since = Instant::now();
+        for _ in 0..ROUNDS {
+            let reads = Reads::new(since);
+            match compute(&reads) {
+                Ok(value) => return Some(Ok((value, reads))),
+                Err(Unready::Failed(error)) => return Some(Err(error)),
+                Err(Unready::Wanted) => self.ask_all(reads.wanted()).await,
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,111 @@
+//! What names mean while a template or expression runs: path variables, then queries.
+
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::value::{Object, ObjectRepr};
+use minijinja::{Error, ErrorKind};
+
+use super::queries::Queries;
+use super::reads::{Reads, Unready};
+use crate::language::Bound;
+use crate::parse::value::Value;
+
+/// A path variable's record.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// The variable's name in templates.
+    pub variable: Arc<str>,
+    /// The record's name in the directory.
+    pub name: Arc<str>,
+    /// The record.
+    pub value: Value,
+}
+
+/// The path variables of a path, outermost first.
+#[derive(Debug, Clone, Default)]
+pub struct Bindings(Arc<[Binding]>);
+
+impl Bindings {
+    /// None.
+    pub fn none() -> Bindings {
+        Bindings::default()
+    }
+
+    /// These and one more, innermost.
+    pub fn with(&self, binding: Binding) -> Bindings {
+        Bindings(self.0.iter().cloned().chain([binding]).collect())
+    }
+
+    fn get(&self, variable: &str) -> Option<&Binding> {
+        self.0.iter().rev().find(|binding| &*binding.variable == variable)
+    }
+}
+
+/// The context of one run of a template or expression.
+#[derive(Clone)]
+pub struct Scope {
+    queries: Arc<Queries>,
+    bindings: Bindings,
+    also: Option<(&'static str, minijinja::Value)>,
+    reads: Reads,
+}
+
+impl Scope {
+    /// A scope with these path variables, noting in `reads` what is read.
+    pub fn new(queries: &Arc<Queries>, bindings: &Bindings, reads: &Reads) -> Scope {
+        Scope { queries: Arc::clone(queries), bindings: bindings.clone(), also: None, reads: reads.clone() }
+    }
+
+    /// The same with one more name.
+    pub fn with(mut self, name: &'static str, value: minijinja::Value) -> Scope {
+        self.also = Some((name, value));
+        self
+    }
+
+    /// The scope as a template's context.
+    pub fn context(self) -> minijinja::Value {
+        minijinja::Value::from_object(self)
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // the template engine may print its context: records hold secrets
+        formatter.write_str("Scope")
+    }
+}
+
+impl Object for Scope {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &minijinja::Value) -> Option<minijinja::Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<minijinja::Value> {
+        if let Some((name, value)) = &self.also
+            && *name == key
+        {
+            return Some(value.clone());
+        }
+        if let Some(binding) = self.bindings.get(key) {
+            return Some(minijinja::Value::from_object(Bound::new(
+                Arc::clone(&binding.name),
+                binding.value.clone(),
+            )));
+        }
+        let query = *self.queries.model().query_names.get(key)?;
+        Some(match self.queries.read(query, &self.bindings, &self.reads) {
+            Ok(snapshot) => snapshot.template_value(),
+            Err(unready) => {
+                if let Unready::Failed(error) = &unready {
+                    self.reads.fail(error.clone());
+                }
+                minijinja::Value::from(Error::new(ErrorKind::InvalidOperation, unready.to_string()))
+            }
+        })
+    }
+}

@@ -1,0 +1,42 @@
+//! What the query layer needs of a server.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+
+use crate::ami::{Action, Answer, AskError, Client, Message, State};
+
+/// An answer that is on its way.
+pub type Asking<'a> = Pin<Box<dyn Future<Output = Result<Answer, AskError>> + Send + 'a>>;
+
+/// Something that answers AMI actions: a live connection, or recorded answers.
+pub trait Server: Send + Sync {
+    /// Asks; the answer, or why there is none, comes within `deadline`.
+    fn ask(&self, action: Action, deadline: Duration) -> Asking<'_>;
+
+    /// The number of the present session, which grows with every login; none while there is no
+    /// connection. Answers of another session are not fresh any more.
+    fn session(&self) -> Option<u64>;
+
+    /// The server's events from now on. A receiver that lags has to take everything for stale.
+    fn events(&self) -> broadcast::Receiver<Arc<Message>>;
+}
+
+impl Server for Client {
+    fn ask(&self, action: Action, deadline: Duration) -> Asking<'_> {
+        Box::pin(Client::ask(self, action, deadline))
+    }
+
+    fn session(&self) -> Option<u64> {
+        match *self.state().borrow() {
+            State::Connected { session, .. } => Some(session),
+            _ => None,
+        }
+    }
+
+    fn events(&self) -> broadcast::Receiver<Arc<Message>> {
+        Client::events(self)
+    }
+}

@@ -1,0 +1,219 @@
+//! The formats of `as`.
+//!
+//! Each prints whole lines in the order of the fields. Truth is `True` or `False`, nothing is empty,
+//! except in JSON and TOML, which have their own words.
+
+use indexmap::IndexSet;
+
+use crate::language::Format;
+use crate::parse::value::Value;
+
+/// A value in a format.
+///
+/// # Errors
+/// A sentence that says why a value has no such form.
+pub fn print(value: &Value, format: Format) -> Result<String, String> {
+    match format {
+        Format::Text => {
+            let mut lines = String::new();
+            text(value, "", &mut lines);
+            Ok(lines)
+        }
+        Format::Json => {
+            serde_json::to_string_pretty(value).map(|json| json + "\n").map_err(|error| error.to_string())
+        }
+        Format::Env => env(value),
+        Format::Csv => Ok(csv(value)),
+        Format::Table => Ok(table(value)),
+        Format::Toml => toml(value),
+    }
+}
+
+/// `codecs.0.name=ulaw`: one line for each value, led by the way to it. A list of plain values is
+/// one a line; records of a list are numbered from 0.
+fn text(value: &Value, path: &str, lines: &mut String) {
+    let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match value {
+        Value::Record(record) => {
+            for (name, value) in record.iter() {
+                text(value, &join(name), lines);
+            }
+        }
+        Value::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let plain = path.is_empty() && !matches!(item, Value::Record(_) | Value::List(_));
+                let way = if plain { String::new() } else { join(&index.to_string()) };
+                text(item, &way, lines);
+            }
+        }
+        plain if path.is_empty() => {
+            lines.push_str(&scalar(plain));
+            if !lines.ends_with('\n') {
+                lines.push('\n');
+            }
+        }
+        plain => {
+            lines.push_str(&format!("{path}={}\n", one_line(&scalar(plain))));
+        }
+    }
+}
+
+/// `NAME='value'`, for a shell to source; names are made of what a shell allows.
+fn env(value: &Value) -> Result<String, String> {
+    let Value::Record(record) = value else {
+        return Err("`as = \"env\"` prints a record, not a list".into());
+    };
+    let mut lines = String::new();
+    for (name, value) in record.iter() {
+        if matches!(value, Value::Record(_) | Value::List(_)) {
+            continue; // a shell variable holds one value
+        }
+        let mut shell_name: String = name
+            .chars()
+            .map(|one| if one.is_ascii_alphanumeric() { one.to_ascii_uppercase() } else { '_' })
+            .collect();
+        if shell_name.starts_with(|first: char| first.is_ascii_digit()) {
+            shell_name.insert(0, '_');
+        }
+        lines.push_str(&format!("{shell_name}='{}'\n", scalar(value).replace('\'', "'\\''")));
+    }
+    Ok(lines)
+}
+
+/// Columns of a list of records: every field name that occurs, in the order of first occurrence.
+fn columns(value: &Value) -> (Vec<String>, Vec<Vec<String>>) {
+    let rows: Vec<&Value> = match value {
+        Value::List(items) => items.iter().collect(),
+        other => vec![other],
+    };
+    let names =
+        rows.iter().filter_map(|row| row.as_record()).flat_map(|record| record.iter().map(|(name, _)| name));
+    let names: IndexSet<&str> = names.collect();
+    let cells = |row: &&Value| match row {
+        Value::Record(_) => names.iter().map(|name| row.get(name).map(flat).unwrap_or_default()).collect(),
+        plain => vec![flat(plain)],
+    };
+    (names.iter().map(|name| (*name).to_owned()).collect(), rows.iter().map(cells).collect())
+}
+
+/// RFC 4180 with line feeds: fields in quotes where they must be, quotes doubled.
+fn csv(value: &Value) -> String {
+    let (names, rows) = columns(value);
+    let quote = |cell: &String| match cell.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", cell.replace('"', "\"\"")),
+        false => cell.clone(),
+    };
+    let header = (!names.is_empty()).then_some(names);
+    let lines =
+        header.iter().chain(&rows).map(|row| row.iter().map(quote).collect::<Vec<_>>().join(",") + "\n");
+    lines.collect()
+}
+
+/// Columns aligned by characters, two blanks between them.
+fn table(value: &Value) -> String {
+    let (names, rows) = columns(value);
+    let header = (!names.is_empty()).then_some(names);
+    let lines: Vec<Vec<String>> =
+        header.iter().chain(&rows).map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
+    let width =
+        |column: usize| lines.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..).map_while(width).collect();
+    let mut text = String::new();
+    for row in &lines {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn toml(value: &Value) -> Result<String, String> {
+    if !matches!(value, Value::Record(_)) {
+        return Err("`as = \"toml\"` prints a record: TOML has no list at its top".into());
+    }
+    let json = serde_json::to_value(value).map_err(|error| error.to_string())?;
+    toml::to_string(&without_null(json)).map_err(|error| error.to_string())
+}
+
+/// TOML has no word for nothing: such fields are left out.
+fn without_null(json: serde_json::Value) -> serde_json::Value {
+    match json {
+        serde_json::Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, without_null(value)))
+            .collect(),
+        serde_json::Value::Array(items) => items.into_iter().map(without_null).collect(),
+        other => other,
+    }
+}
+
+/// A value in one cell: lists and records as JSON.
+fn flat(value: &Value) -> String {
+    match value {
+        Value::List(_) | Value::Record(_) => serde_json::to_string(value).unwrap_or_default(),
+        plain => scalar(plain),
+    }
+}
+
+fn scalar(value: &Value) -> String {
+    match value {
+        Value::Null | Value::List(_) | Value::Record(_) => String::new(),
+        Value::Bool(true) => "True".into(),
+        Value::Bool(false) => "False".into(),
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Text(text) => text.to_string(),
+    }
+}
+
+/// One value stays on one line, whatever a server put into it.
+fn one_line(text: &str) -> String {
+    text.replace('\r', "\\r").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::json;
+
+    fn printed(json_text: &str, format: Format) -> String {
+        print(&json::parse(json_text.as_bytes()).unwrap(), format).unwrap()
+    }
+
+    const PEER: &str =
+        r#"{"name":"60'01","on":true,"none":null,"codecs":[{"name":"ulaw","ms":20},{"name":"alaw"}]}"#;
+    const PEERS: &str = r#"[{"name":"a,b","n":1},{"name":"Ünï","x":"two\nlines"}]"#;
+
+    #[test]
+    fn text_has_one_line_for_each_value() {
+        assert_eq!(
+            printed(PEER, Format::Text),
+            "name=60'01\non=True\nnone=\ncodecs.0.name=ulaw\ncodecs.0.ms=20\ncodecs.1.name=alaw\n"
+        );
+        assert_eq!(printed(r#"["a","b"]"#, Format::Text), "a\nb\n");
+        assert_eq!(printed(r#"{"a":"x\ny=z"}"#, Format::Text), "a=x\\ny=z\n");
+    }
+
+    #[test]
+    fn env_can_be_sourced() {
+        assert_eq!(printed(PEER, Format::Env), "NAME='60'\\''01'\nON='True'\nNONE=''\n");
+        assert!(print(&json::parse(b"[]").unwrap(), Format::Env).is_err());
+    }
+
+    #[test]
+    fn csv_and_table_take_every_field_that_occurs() {
+        assert_eq!(printed(PEERS, Format::Csv), "name,n,x\n\"a,b\",1,\nÜnï,,\"two\nlines\"\n");
+        assert_eq!(printed(PEERS, Format::Table), "name  n  x\na,b   1\nÜnï      two\\nlines\n");
+    }
+
+    #[test]
+    fn json_and_toml_keep_types() {
+        assert!(printed(PEER, Format::Json).contains("\"on\": true,"));
+        let toml = printed(PEER, Format::Toml);
+        assert!(
+            toml.contains("on = true") && toml.contains("[[codecs]]") && !toml.contains("none"),
+            "{toml}"
+        );
+    }
+}

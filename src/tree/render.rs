@@ -1,0 +1,79 @@
+//! What a file contains.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::error::Step;
+use super::node::Node;
+use super::print;
+use super::tree::Tree;
+use crate::language::{Content, Printed, QueryId, TemplateName, from_template};
+use crate::parse::text;
+use crate::query::{Bindings, QueryError, Reads, Scope, Snapshot, Unready, Used};
+
+/// A file's content or a link's target, and the answers it was computed from.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// While these answers stay as they are, the bytes do.
+    pub used: Used,
+}
+
+impl Tree {
+    pub(super) fn render(&self, node: &Node, bindings: &Bindings, reads: &Reads) -> Result<Bytes, Step> {
+        let model = self.queries().model();
+        let Some(entry) = self.layout().place(node.place).entry(model) else { return Ok(Bytes::new()) };
+        let place = || model.source.text()[entry.span.clone()].to_owned();
+        match &entry.content {
+            Content::Directory => Ok(Bytes::new()),
+            Content::Text(bytes) => Ok(Bytes::copy_from_slice(bytes)),
+            Content::Link(template) => self.template(&place(), template, None, bindings, reads),
+            Content::Template { template, result } => {
+                self.template(&place(), template, *result, bindings, reads)
+            }
+            Content::Raw(query) => Ok(self.queries().read(*query, bindings, reads)?.raw.clone()),
+            Content::Printed { value, format } => {
+                let value = match value {
+                    Printed::Query(query) => self.queries().read(*query, bindings, reads)?.value.clone(),
+                    Printed::Expression(expression) => {
+                        let scope = Scope::new(self.queries(), bindings, reads);
+                        let value = self.queries().evaluate(&place(), expression, &scope, reads)?;
+                        if value.is_undefined() {
+                            let message = format!("`{}` is not defined", expression.text);
+                            return Err(Unready::from(QueryError::Template {
+                                place: place().into(),
+                                message,
+                            })
+                            .into());
+                        }
+                        from_template(&value)
+                    }
+                };
+                let printed = print::print(&value, *format);
+                let printed =
+                    printed.map_err(|message| QueryError::Template { place: place().into(), message });
+                Ok(Bytes::from(text::encode(&printed.map_err(Unready::from)?).into_owned()))
+            }
+        }
+    }
+
+    fn template(
+        &self,
+        place: &str,
+        template: &TemplateName,
+        result: Option<QueryId>,
+        bindings: &Bindings,
+        reads: &Reads,
+    ) -> Result<Bytes, Step> {
+        let mut scope = Scope::new(self.queries(), bindings, reads);
+        if let Some(query) = result {
+            let snapshot: Arc<Snapshot> = self.queries().read(query, bindings, reads)?;
+            scope = scope.with("result", snapshot.template_value());
+        }
+        let rendered = self.queries().model().templates.render(template, scope.context());
+        let rendered = rendered.map_err(|error| self.queries().template_error(place, &error, reads))?;
+        Ok(Bytes::from(text::encode(&rendered).into_owned()))
+    }
+}
