@@ -114,7 +114,7 @@ pub fn run() -> ExitCode {
             if !error.is_told() {
                 eprintln!("astfs: {error}");
             }
-            error.exit().into()
+            error.exit()
         }
     }
 }

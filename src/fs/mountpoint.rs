@@ -84,7 +84,7 @@ fn absolute(path: &Path) -> PathBuf {
 /// mount point is the fifth field, type and source follow the field `-`. The last mount counts.
 fn mounted_at(mountinfo: &[u8], target: &Path) -> Option<(String, String)> {
     let lines = mountinfo.split(|&byte| byte == b'\n');
-    let found = lines.filter_map(|line| {
+    let mut found = lines.filter_map(|line| {
         let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
         let dash = fields.iter().position(|field| *field == b"-")?;
         let here = Path::new(OsStr::from_bytes(&unescape(fields.get(4)?))) == target;
@@ -93,7 +93,7 @@ fn mounted_at(mountinfo: &[u8], target: &Path) -> Option<(String, String)> {
         };
         here.then(|| (text(dash + 1), text(dash + 2)))
     });
-    found.last()
+    found.next_back()
 }
 
 /// `\040` for a blank, and so on.

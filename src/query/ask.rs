@@ -158,7 +158,10 @@ fn read_answer(query: &Query, answer: &Answer) -> Outcome {
         None if answer.complete().is_some() || !answer.items().is_empty() => {
             headers::list(answer.items().iter().map(Message::headers))
         }
-        None => headers::record(answer.message().headers(), &mut Shapes::new()),
+        None => {
+            let own = answer.message().headers().filter(|(name, _)| !name.eq_ignore_ascii_case(b"Response"));
+            headers::record(own, &mut Shapes::new())
+        }
     };
     Ok(Arc::new(Snapshot::new(follow(value, &query.rows), raw, query.key.clone())))
 }

@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 
 use super::error::Step;
 use super::layout::PlaceId;
+use super::lookup::Tree;
 use super::node::Node;
-use super::tree::Tree;
 use crate::language::{Variable, escape, fit};
 use crate::parse::value::Value;
 use crate::query::{Binding, Bindings, QueryError, Reads, Scope, Unready};

@@ -8,17 +8,17 @@
 mod error;
 mod layout;
 mod listing;
+mod lookup;
 mod node;
 mod print;
 mod render;
-mod tree;
 
 pub use error::{Step, TreeError};
 pub use layout::{Kind, Layout, PlaceId};
 pub use listing::{Listed, Listing};
+pub use lookup::Tree;
 pub use node::Node;
 pub use render::Rendered;
-pub use tree::Tree;
 
 #[cfg(test)]
 mod tests;

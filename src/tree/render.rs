@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::error::Step;
+use super::lookup::Tree;
 use super::node::Node;
 use super::print;
-use super::tree::Tree;
 use crate::language::{Content, Printed, QueryId, TemplateName, from_template};
 use crate::parse::text;
 use crate::query::{Bindings, QueryError, Reads, Scope, Snapshot, Unready, Used};
