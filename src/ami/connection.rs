@@ -1,0 +1,330 @@
+//! One session: from the TCP connection to its end.
+//!
+//! One task owns the socket and does everything with it: it reads whatever comes, at once, into
+//! answers and events, and writes what is asked in the order it was asked. So nothing outside can
+//! hold up the reading, and a question that is given up disturbs nobody.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::debug;
+
+use super::action::Action;
+use super::backoff::random;
+use super::client::Settings;
+use super::codec::Decoder;
+use super::error::{AskError, ConnectionError};
+use super::login::{self, LoginMethod};
+use super::message::Message;
+use super::pipeline::{Pipeline, Reply, Taken};
+
+/// How much is asked from the system at once, in bytes.
+const READ_SIZE: usize = 64 << 10;
+
+/// With more than this unsent, no further questions are taken, in bytes.
+const UNSENT_LIMIT: usize = 64 << 10;
+
+/// The longest banner that is looked at, in bytes.
+const BANNER_LIMIT: usize = 256;
+
+/// How long the server may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// A question on its way to the session.
+pub(super) struct Request {
+    pub(super) action: Action,
+    pub(super) reply: Reply,
+}
+
+/// How a session ended.
+pub(super) enum End {
+    /// The connection was lost.
+    Lost(ConnectionError),
+    /// It was told to stop.
+    Stopped,
+}
+
+/// A connection, logged in or about to be.
+pub(super) struct Connection {
+    stream: TcpStream,
+    decoder: Decoder,
+    version: String,
+    /// Unsent bytes.
+    out: Vec<u8>,
+    /// Makes ActionIDs that no other client uses.
+    token: u64,
+    asked: u64,
+    pipeline: Pipeline,
+}
+
+impl Connection {
+    /// Connects, waits for the banner and logs in, each within the connect timeout.
+    pub(super) async fn open(settings: &Settings) -> Result<Connection, AskError> {
+        let failed = |reason| AskError::NotConnected { address: settings.address.clone(), reason };
+        let mut connection = Connection::connect(settings).await.map_err(failed)?;
+        let after = settings.connect_timeout;
+        match timeout(after, connection.log_in(settings)).await {
+            Ok(result) => result?,
+            Err(_) => return Err(failed(ConnectionError::LoginTimeout { after })),
+        }
+        Ok(connection)
+    }
+
+    /// The banner's text.
+    pub(super) fn version(&self) -> &str {
+        &self.version
+    }
+
+    async fn connect(settings: &Settings) -> Result<Connection, ConnectionError> {
+        let after = settings.connect_timeout;
+        let target = (settings.address.host(), settings.address.port());
+        let stream = match timeout(after, TcpStream::connect(target)).await {
+            Ok(stream) => stream?,
+            Err(_) => return Err(ConnectionError::ConnectTimeout { after }),
+        };
+        stream.set_nodelay(true)?;
+        let mut connection = Connection {
+            stream,
+            decoder: Decoder::new(settings.message_limit),
+            version: String::new(),
+            out: Vec::new(),
+            token: random(),
+            asked: 0,
+            pipeline: Pipeline::default(),
+        };
+        match timeout(after, connection.read_banner()).await {
+            Ok(result) => result?,
+            Err(_) => return Err(ConnectionError::NoBanner { after }),
+        }
+        Ok(connection)
+    }
+
+    async fn read_banner(&mut self) -> Result<(), ConnectionError> {
+        let line = loop {
+            if let Some(line) = self.decoder.next_line(BANNER_LIMIT)? {
+                break line;
+            }
+            self.read().await?;
+        };
+        self.version = String::from_utf8_lossy(&line).into_owned();
+        if !self.version.starts_with(login::BANNER) {
+            let line = self.version.chars().take(60).collect();
+            return Err(ConnectionError::NotAsterisk { line });
+        }
+        Ok(())
+    }
+
+    async fn log_in(&mut self, settings: &Settings) -> Result<(), AskError> {
+        let failed = |reason| AskError::NotConnected { address: settings.address.clone(), reason };
+        let refused = |answer: &Message| AskError::LoginRefused {
+            address: settings.address.clone(),
+            user: settings.user.clone(),
+            message: String::from_utf8_lossy(answer.get("Message").unwrap_or_default()).trim().to_owned(),
+        };
+        let login = match settings.login {
+            LoginMethod::Plain => login::plain(&settings.user, &settings.secret)?,
+            LoginMethod::Md5 => {
+                let answer = self.exchange(&login::challenge()?).await.map_err(failed)?;
+                let Some(challenge) = answer.get("Challenge") else { return Err(refused(&answer)) };
+                login::answer(&settings.user, &settings.secret, challenge)?
+            }
+        };
+        let answer = self.exchange(&login).await.map_err(failed)?;
+        if answer.response() != Some(b"Success") {
+            return Err(refused(&answer));
+        }
+        Ok(())
+    }
+
+    /// Asks and waits for the response; for use before the session runs.
+    async fn exchange(&mut self, action: &Action) -> Result<Message, ConnectionError> {
+        let id = self.next_id();
+        action.encode(&id, &mut self.out);
+        self.stream.write_all(&self.out).await?;
+        self.out = Vec::new();
+        loop {
+            while let Some(message) = self.decoder.next_message()? {
+                let ours = message.action_id().is_none_or(|found| found == id);
+                if message.response().is_some() && ours {
+                    return Ok(message);
+                }
+            }
+            self.read().await?;
+        }
+    }
+
+    /// Runs the session until it is lost, or until `stop` changes or its sender is gone.
+    ///
+    /// What was asked and not answered by then is dropped, which tells those who wait for it.
+    pub(super) async fn run(
+        mut self,
+        settings: &Settings,
+        mut requests: mpsc::Receiver<Request>,
+        events: &broadcast::Sender<Arc<Message>>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> (End, Unfinished) {
+        let end = match self.serve(settings, &mut requests, events, stop).await {
+            Ok(()) => {
+                // The server may be gone already, and then needs no farewell.
+                let _ = timeout(GOODBYE, self.say_goodbye(events)).await;
+                End::Stopped
+            }
+            Err(reason) => End::Lost(reason),
+        };
+        (end, Unfinished { _pipeline: self.pipeline, _requests: requests })
+    }
+
+    async fn serve(
+        &mut self,
+        settings: &Settings,
+        requests: &mut mpsc::Receiver<Request>,
+        events: &broadcast::Sender<Arc<Message>>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), ConnectionError> {
+        let mut watchdog = Watchdog::new(settings);
+        loop {
+            self.take_messages(events)?;
+            let (mut reader, mut writer) = self.stream.split();
+            self.decoder.buffer().reserve(READ_SIZE);
+            tokio::select! {
+                count = reader.read_buf(self.decoder.buffer()) => {
+                    if count? == 0 {
+                        return Err(closed(&self.decoder));
+                    }
+                    watchdog.heard();
+                }
+                count = writer.write(&self.out), if !self.out.is_empty() => {
+                    let count = count?;
+                    self.out.drain(..count);
+                }
+                request = requests.recv(), if self.out.len() < UNSENT_LIMIT => match request {
+                    Some(Request { action, reply }) if !reply.is_closed() => drop(self.send(&action, reply)),
+                    Some(_) => {}
+                    None => return Ok(()),
+                },
+                () = sleep_until(watchdog.due()) => {
+                    let busy = self.pipeline.someone_waits_before(&watchdog.ping);
+                    if watchdog.wants_ping(busy)? && let Ok(ping) = Action::new("Ping") {
+                        // Whatever comes, this or another answer, shows that the server lives.
+                        watchdog.ping = self.send(&ping, oneshot::channel().0);
+                    }
+                }
+                _ = stop.changed() => return Ok(()),
+            }
+        }
+    }
+
+    /// Hands out all messages that are complete.
+    fn take_messages(&mut self, events: &broadcast::Sender<Arc<Message>>) -> Result<(), ConnectionError> {
+        while let Some(message) = self.decoder.next_message()? {
+            match self.pipeline.take(message) {
+                Taken::Answer => {}
+                // That nobody listens is no failure.
+                Taken::Event(event) => drop(events.send(Arc::new(event))),
+                Taken::Stray(message) => {
+                    debug!(bytes = message.as_bytes().len(), "discarded a message that answers nothing");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Queues a question for writing; its ActionID.
+    fn send(&mut self, action: &Action, reply: Reply) -> Vec<u8> {
+        let id = self.next_id();
+        action.encode(&id, &mut self.out);
+        self.pipeline.ask(id.clone(), action.label(), reply);
+        id
+    }
+
+    /// Sends Logoff after what is unsent, and waits until the server has closed.
+    async fn say_goodbye(&mut self, events: &broadcast::Sender<Arc<Message>>) -> Result<(), ConnectionError> {
+        if let Ok(logoff) = Action::new("Logoff") {
+            self.send(&logoff, oneshot::channel().0);
+        }
+        loop {
+            let (mut reader, mut writer) = self.stream.split();
+            self.decoder.buffer().reserve(READ_SIZE);
+            tokio::select! {
+                count = reader.read_buf(self.decoder.buffer()) => if count? == 0 { return Ok(()) },
+                count = writer.write(&self.out), if !self.out.is_empty() => {
+                    let count = count?;
+                    self.out.drain(..count);
+                }
+            }
+            self.take_messages(events)?;
+        }
+    }
+
+    async fn read(&mut self) -> Result<(), ConnectionError> {
+        self.decoder.buffer().reserve(READ_SIZE);
+        if self.stream.read_buf(self.decoder.buffer()).await? == 0 {
+            return Err(closed(&self.decoder));
+        }
+        Ok(())
+    }
+
+    fn next_id(&mut self) -> Vec<u8> {
+        self.asked += 1;
+        format!("{:016x}-{}", self.token, self.asked).into_bytes()
+    }
+}
+
+/// Questions that a session left unanswered: dropping it tells those who wait.
+pub(super) struct Unfinished {
+    _pipeline: Pipeline,
+    _requests: mpsc::Receiver<Request>,
+}
+
+/// The end of the stream, in the middle of a message or not.
+fn closed(decoder: &Decoder) -> ConnectionError {
+    decoder.finish().map_or_else(ConnectionError::Codec, |()| ConnectionError::Closed)
+}
+
+/// Notices when nothing comes any more.
+///
+/// A server works on one question at a time, so while somebody waits for the answer to a question
+/// asked before the Ping, silence proves nothing: that question has a deadline of its own.
+struct Watchdog {
+    keep_alive: Duration,
+    ping_timeout: Duration,
+    heard: Instant,
+    pinged: Option<Instant>,
+    /// The last Ping's ActionID.
+    ping: Vec<u8>,
+}
+
+impl Watchdog {
+    fn new(settings: &Settings) -> Watchdog {
+        let Settings { keep_alive, ping_timeout, .. } = *settings;
+        Watchdog { keep_alive, ping_timeout, heard: Instant::now(), pinged: None, ping: Vec::new() }
+    }
+
+    fn heard(&mut self) {
+        self.heard = Instant::now();
+        self.pinged = None;
+    }
+
+    /// When to look again.
+    fn due(&self) -> Instant {
+        match self.pinged {
+            Some(pinged) => pinged + self.ping_timeout,
+            None => self.heard + self.keep_alive,
+        }
+    }
+
+    /// To be called when that is past: whether a Ping is to be sent now. `busy` is whether somebody
+    /// waits for the answer to a question asked before the last one.
+    fn wants_ping(&mut self, busy: bool) -> Result<bool, ConnectionError> {
+        let unanswered = self.pinged.is_some();
+        if unanswered && !busy {
+            return Err(ConnectionError::Silent { after: self.ping_timeout });
+        }
+        self.pinged = Some(Instant::now());
+        Ok(!unanswered)
+    }
+}
