@@ -12,6 +12,7 @@ mod filesystem;
 mod inodes;
 mod mount;
 mod mountpoint;
+mod shared;
 
 pub use filesystem::TreeFilesystem;
 pub use mount::{Access, Ended, Mount, MountError};
