@@ -46,8 +46,9 @@ fn every_mistake_is_reported_at_its_place_with_its_remedy() {
     assert!(trees.len() > 30, "only {} files with mistakes were found", trees.len());
     for (tree, expected) in trees {
         let report = report_of(&tree);
-        assert!(!report.is_empty(), "{} is said to have no mistakes", tree.display());
-        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        if report.is_empty() {
+            different.push(format!("==== {} is said to have no mistakes", tree.display()));
+        } else if std::env::var_os("UPDATE_EXPECTED").is_some() {
             std::fs::write(&expected, &report).expect("the report can be written");
         } else if std::fs::read_to_string(&expected).ok().as_deref() != Some(&report) {
             different.push(format!("==== {}\n{report}", tree.display()));
