@@ -13,7 +13,7 @@ pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
     let reads = std::mem::take(&mut loader.reads);
     let bindings: BTreeSet<&str> = variables.iter().map(|variable| variable.binding.as_str()).collect();
     let graph = QueryGraph::new(loader, &reads, &bindings);
-    if graph.report_cycles(loader) {
+    if graph.report_cycles(loader, "read") {
         return;
     }
     let parameters = graph.parameters();
@@ -26,6 +26,7 @@ pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
         check_names(loader, read, &bindings, &parameters);
     }
     check_needs(loader, variables, &parameters);
+    graph.with_needs(loader, variables, &parameters).report_cycles(loader, "need");
     check_variables(loader, variables, entries, &parameters);
     check_paths(loader, entries);
 }
@@ -59,7 +60,28 @@ impl QueryGraph {
         graph
     }
 
-    fn report_cycles(&self, loader: &mut Loader) -> bool {
+    /// The same with the queries that have to be run first, and those that say for which records.
+    fn with_needs(
+        &self,
+        loader: &Loader,
+        variables: &[Variable],
+        parameters: &[BTreeSet<String>],
+    ) -> QueryGraph {
+        let mut queries = self.queries.clone();
+        for (index, query) in loader.queries.iter().enumerate() {
+            for need in query.iter().flat_map(|query| &query.needs) {
+                queries[index].insert(need.0);
+                for variable in variables.iter().filter(|one| parameters[need.0].contains(&one.binding)) {
+                    let named = variable.mentioned().filter_map(|name| loader.query_names.get(name));
+                    queries[index].extend(named.map(|query| query.0));
+                }
+            }
+        }
+        QueryGraph { queries, variables: Vec::new() }
+    }
+
+    /// Reports queries that wait for themselves; `verb` is how they do.
+    fn report_cycles(&self, loader: &mut Loader, verb: &str) -> bool {
         let mut found = false;
         for start in 0..self.queries.len() {
             let mut path = vec![start];
@@ -67,14 +89,16 @@ impl QueryGraph {
             {
                 found = true;
                 let names: Vec<_> = path.iter().filter_map(|index| loader.queries[*index].as_ref()).collect();
-                let shown =
-                    names.iter().map(|query| format!("`{}`", query.name)).collect::<Vec<_>>().join(" reads ");
+                let shown = names
+                    .iter()
+                    .map(|query| format!("`{}`", query.name))
+                    .collect::<Vec<_>>()
+                    .join(&format!(" {verb}s "));
                 let Some(span) = names.first().map(|query| query.span.clone()) else { continue };
-                let help =
-                    Some("break the circle: a query is computed from others, never from itself".into());
+                let help = Some("break the circle: no query can wait for its own answer".into());
                 loader.reader.error(
                     span,
-                    format!("queries read each other in a circle: {shown}"),
+                    format!("queries {verb} each other in a circle: {shown}"),
                     "starts here",
                     help,
                 );
@@ -147,13 +171,14 @@ fn check_names(
             }
             continue;
         }
-        let known = loader.query_names.keys().map(String::as_str);
-        let known: Vec<String> = known
-            .chain(read.bound.iter().flatten().map(String::as_str))
-            .chain(read.also.iter().copied())
-            .map(str::to_owned)
-            .collect();
-        let help = suggestion(name, known.iter().map(String::as_str));
+        let known = loader.query_names.keys().map(String::as_str).chain(read.also.iter().copied());
+        let known: BTreeSet<&str> = match &read.bound {
+            Some(bound) => known.chain(bound.iter().map(String::as_str)).collect(),
+            None => known.chain(bindings.iter().copied()).collect(),
+        };
+        let help = suggestion(name, known.iter().copied()).or_else(|| {
+            Some(format!("declare it: `[query.{name}]`, or `[each.{name}]` for a path variable"))
+        });
         report_name(
             loader,
             read,
@@ -173,6 +198,10 @@ fn report_name(
     label: &str,
     help: Option<String>,
 ) {
+    let help = match read.named_in_line {
+        Some(line) => help.map(|help| format!("{help} (line {line} of the tree file leads here)")),
+        None => help,
+    };
     let range = find_name(&read.text, name);
     let span = match &read.literal {
         Some(literal) => read.source.inside_string(literal, &range),
@@ -235,19 +264,23 @@ fn check_variables(
         let mut bound: Vec<&str> = Vec::new();
         for name in entry.path.variables() {
             let Some(variable) = by_name.get(name) else { continue };
-            let mentioned =
-                variable.records.names.iter().chain(variable.filter.iter().flat_map(|filter| &filter.names));
-            let mut needed: BTreeSet<&str> = BTreeSet::new();
-            for mention in mentioned {
-                if bindings.contains(mention.as_str()) {
-                    needed.insert(mention);
-                } else if let Some(QueryId(query)) = loader.query_names.get(mention) {
-                    needed.extend(parameters[*query].iter().map(String::as_str));
+            let needed_by = |names: &mut dyn Iterator<Item = &'_ String>| {
+                let mut needed: BTreeSet<String> = BTreeSet::new();
+                for name in names {
+                    if bindings.contains(name.as_str()) {
+                        needed.insert(name.clone());
+                    } else if let Some(QueryId(query)) = loader.query_names.get(name) {
+                        needed.extend(parameters[*query].iter().cloned());
+                    }
                 }
-            }
-            needed.remove(variable.binding.as_str());
-            if let Some(missing) = needed.into_iter().find(|needed| !bound.contains(needed))
-                && reported.insert((variable.name.as_str(), missing.to_owned()))
+                needed
+            };
+            // a filter sees the record it is about, what is ranged over cannot
+            let mut needed = needed_by(&mut variable.filter.iter().flat_map(|filter| &filter.names));
+            needed.remove(&variable.binding);
+            needed.extend(needed_by(&mut variable.records.names.iter()));
+            if let Some(missing) = needed.into_iter().find(|needed| !bound.contains(&needed.as_str()))
+                && reported.insert((variable.name.as_str(), missing.clone()))
             {
                 let help = Some(format!("put a path variable that sets `{missing}` before `{{{name}}}`"));
                 let message = format!(
@@ -287,6 +320,7 @@ fn check_paths(loader: &mut Loader, entries: &[Entry]) {
                 let help = Some("a path is either a file or a directory: rename one of them".into());
                 let message = format!("the entry in line {line} is a file, so nothing can stand below it");
                 loader.reader.error(entry.span.clone(), message, "below a file", help);
+                break;
             }
         }
     }

@@ -149,8 +149,15 @@ impl<'a, 'i> Section<'a, 'i> {
         let value = self.get(key)?;
         let duration = value.get_ref().as_str().and_then(duration);
         if duration.is_none() {
-            let help = Some("write a number and a unit: `\"500ms\"`, `\"5s\"`, `\"10m\"`, `\"1h\"`, `\"1d\"`".into());
-            reader.error(value.span(), format!("{} is not a duration", self.name(key)), "not a duration", help);
+            let help = Some(
+                "write a number and a unit: `\"500ms\"`, `\"5s\"`, `\"10m\"`, `\"1h\"`, `\"1d\"`".into(),
+            );
+            reader.error(
+                value.span(),
+                format!("{} is not a duration", self.name(key)),
+                "not a duration",
+                help,
+            );
         }
         duration
     }

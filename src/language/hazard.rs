@@ -12,8 +12,17 @@ const HAZARDS: [(&[&str], &str); 2] = [
 
 /// The names on the way to the field: a filter that ends in one takes all that is below.
 const CONTAINERS: [&str; 11] = [
-    "asterisk", "core", "channels", "channel", "application", "queue", "list", "members", "member",
-    "callers", "caller",
+    "asterisk",
+    "core",
+    "channels",
+    "channel",
+    "application",
+    "queue",
+    "list",
+    "members",
+    "member",
+    "callers",
+    "caller",
 ];
 
 /// The field that must not be read.
@@ -35,7 +44,8 @@ pub fn data_get(path: &str, filter: Option<&str>) -> Option<Hazard> {
         return None;
     }
     let (segments, complete) = fixed_segments(path);
-    let (provider, safe_filter) = HAZARDS.into_iter().find(|(hazard, _)| reaches(&segments, complete, hazard))?;
+    let (provider, safe_filter) =
+        HAZARDS.into_iter().find(|(hazard, _)| reaches(&segments, complete, hazard))?;
     Some(Hazard { provider: format!("/{}", provider.join("/")), safe_filter })
 }
 
@@ -79,7 +89,9 @@ fn leaves_field_out(filter: &str) -> bool {
     };
     !filter.contains("{{")
         && !filter.contains("{%")
-        && filter.split(',').all(|path| path.trim().rsplit('/').next().is_some_and(|last| last.split('|').all(is_safe)))
+        && filter
+            .split(',')
+            .all(|path| path.trim().rsplit('/').next().is_some_and(|last| last.split('|').all(is_safe)))
 }
 
 #[cfg(test)]

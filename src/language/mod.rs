@@ -7,6 +7,7 @@ mod check;
 mod diagnostic;
 mod document;
 mod entry;
+mod files;
 mod hazard;
 mod load;
 mod model;

@@ -243,7 +243,8 @@ mod tests {
 
     #[test]
     fn unfinished_tags_end_with_the_text() {
-        for text in ["{{", "{{ 'a", "{% include 'a", "{# a", "{% raw %} {% x", "{", "{%", "é{{é|", "{{ '\\"] {
+        for text in ["{{", "{{ 'a", "{% include 'a", "{# a", "{% raw %} {% x", "{", "{%", "é{{é|", "{{ '\\"]
+        {
             let tags = Tags::of_template(text);
             assert!(tags.filters.is_empty(), "{text}");
         }
