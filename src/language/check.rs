@@ -7,6 +7,7 @@ use super::diagnostic::{Severity, suggestion};
 use super::load::{Loader, NamesRead};
 use super::model::{Content, Entry, QueryId, Question, Variable};
 use super::path::Segment;
+use super::tags::Tags;
 
 /// Resolves what queries mention, and reports what does not fit together.
 pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
@@ -45,6 +46,9 @@ impl QueryGraph {
         for read in reads {
             let Some(QueryId(query)) = read.query else { continue };
             for name in &read.names {
+                if bindings.contains(name.as_str()) && loader.query_names.contains_key(name) {
+                    continue; // reported where it is declared: which of the two is meant cannot be said
+                }
                 if let Some(QueryId(other)) = loader.query_names.get(name) {
                     graph.queries[query].insert(*other);
                 } else if bindings.contains(name.as_str()) {
@@ -210,19 +214,11 @@ fn report_name(
     loader.reader.finding(Severity::Error, Arc::clone(&read.source), span, message, label.into(), help);
 }
 
-/// Where a name stands in a template or expression as a word of its own, preferably inside a tag.
+/// Where a name is read in a template or expression.
 fn find_name(text: &str, name: &str) -> std::ops::Range<usize> {
-    let word = |character: char| character.is_alphanumeric() || character == '_';
-    let is_word = |start: usize| {
-        !text[..start].ends_with(|before: char| word(before) || before == '.')
-            && !text[start + name.len()..].starts_with(word)
-    };
-    let inside_tag =
-        |start: usize| text[..start].rfind("{{").max(text[..start].rfind("{%")) > text[..start].rfind('}');
-    let places: Vec<usize> =
-        text.match_indices(name).map(|(start, _)| start).filter(|start| is_word(*start)).collect();
-    let start = places.iter().find(|start| inside_tag(**start)).or(places.first());
-    start.map_or(0..text.len(), |start| *start..start + name.len())
+    let tags = [Tags::of_template(text), Tags::of_expression(text)];
+    let found = tags.iter().flat_map(|tags| &tags.names).find(|(found, _)| found == name);
+    found.map_or(0..text.len(), |(_, range)| range.clone())
 }
 
 /// A needed query that is asked once per record must have one path variable to take them from.
@@ -264,6 +260,9 @@ fn check_variables(
         let mut bound: Vec<&str> = Vec::new();
         for name in entry.path.variables() {
             let Some(variable) = by_name.get(name) else { continue };
+            if loader.query_names.contains_key(&variable.binding) {
+                continue; // which of the two is meant cannot be said
+            }
             let needed_by = |names: &mut dyn Iterator<Item = &'_ String>| {
                 let mut needed: BTreeSet<String> = BTreeSet::new();
                 for name in names {
@@ -282,10 +281,21 @@ fn check_variables(
             if let Some(missing) = needed.into_iter().find(|needed| !bound.contains(&needed.as_str()))
                 && reported.insert((variable.name.as_str(), missing.clone()))
             {
-                let help = Some(format!("put a path variable that sets `{missing}` before `{{{name}}}`"));
-                let message = format!(
-                    "`{{{name}}}` ranges over something of `{missing}`, which this path does not set before it"
-                );
+                let (message, help) = if missing == variable.binding {
+                    (
+                        format!("`{{{name}}}` ranges over something of itself"),
+                        "let `in` name a query that can be asked without it".to_owned(),
+                    )
+                } else {
+                    (
+                        format!(
+                            "`{{{name}}}` ranges over something of `{missing}`, which this path does not set \
+                             before it"
+                        ),
+                        format!("put a path variable that sets `{missing}` before `{{{name}}}`"),
+                    )
+                };
+                let help = Some(help);
                 loader.reader.error(entry.span.clone(), message, "in this path", help);
             }
             bound.push(&variable.binding);

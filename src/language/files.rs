@@ -60,7 +60,10 @@ impl TemplateFiles {
         if !real.is_file() {
             return Err(io::Error::other("is not a file"));
         }
-        Ok((path, std::fs::read_to_string(real)?))
+        match std::fs::read_to_string(real) {
+            Ok(text) => Ok((path, text)),
+            Err(error) => Err(io::Error::other(format!("cannot be read: {error}"))),
+        }
     }
 }
 
@@ -178,12 +181,12 @@ impl Loader {
                 Ok(file) => return file,
                 Err(error) => error,
             },
-            false => io::Error::other("is named by its path inside the templates folder"),
+            false => io::Error::other("is no path inside the templates folder"),
         };
         let missing = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
         let message = match missing {
             true => format!("there is no template `{name}`"),
-            false => format!("template `{name}`: {error}"),
+            false => format!("template `{name}` {error}"),
         };
         let (label, help) = match &self.files.folder {
             Some(folder) if missing => {
@@ -191,7 +194,9 @@ impl Loader {
                 let help = suggestion(name, known.iter().map(String::as_str));
                 (format!("not in {}", folder.display()), help)
             }
-            Some(folder) => ("no template".into(), Some(format!("put it into {}", folder.display()))),
+            Some(folder) => {
+                ("no template".into(), Some(format!("templates are files in {}", folder.display())))
+            }
             None => (
                 "there is no templates folder".into(),
                 Some("make a folder `templates` beside the tree file".into()),

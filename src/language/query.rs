@@ -206,13 +206,12 @@ fn action(loader: &mut Loader, section: &Section<'_, '_>, id: QueryId, name: &st
 fn refuse(loader: &mut Loader, section: &Section<'_, '_>, key: &str, hazard: &Hazard) {
     let Some(value) = section.get(key) else { return };
     let Hazard { provider, safe_filter } = hazard;
-    let message =
-        format!("this crashes an Asterisk 13 that has a channel up: it asks for all of `{provider}`");
+    let message = format!("this crashes an Asterisk 13 that has a channel up: `data get` of `{provider}`");
+    let label = "reads `oldwriteformat`, which is not set";
     let help = format!(
-        "`oldwriteformat` must not be read: ask with the fields you want, \
-         `data = \"{provider}\", filter = \"{safe_filter}\"`"
+        "name the fields you want, without `oldwriteformat`: `data = \"{provider}\", filter = \"{safe_filter}\"`"
     );
-    loader.reader.error(value.span(), message, "may read `oldwriteformat`", Some(help));
+    loader.reader.error(value.span(), message, label, Some(help));
 }
 
 /// Reads `parse`.

@@ -28,6 +28,8 @@ pub struct Tags {
     pub filters: Vec<(String, Range<usize>)>,
     /// Tests: `x is name`.
     pub tests: Vec<(String, Range<usize>)>,
+    /// Words that are no attributes; some are words of the language itself.
+    pub names: Vec<(String, Range<usize>)>,
 }
 
 impl Tags {
@@ -107,10 +109,14 @@ impl Tags {
     fn read_operators(&mut self, text: &str, tokens: &[Token], _tag: Range<usize>) {
         for (index, token) in tokens.iter().enumerate() {
             let mut behind = tokens[index + 1..].iter();
+            let before = index.checked_sub(1).map(|before| &tokens[before]);
+            let attribute = before.is_some_and(|before| before.is(text, "."));
+            if !attribute {
+                self.names.extend(token.named(text));
+            }
             if token.is(text, "|") {
                 self.filters.extend(behind.next().and_then(|name| name.named(text)));
-            } else if token.is(text, "is") && !index.checked_sub(1).is_some_and(|at| tokens[at].is(text, "."))
-            {
+            } else if token.is(text, "is") && !attribute {
                 let name = behind.find(|token| !token.is(text, "not"));
                 self.tests.extend(name.and_then(|name| name.named(text)));
             }
@@ -217,6 +223,12 @@ mod tests {
             assert_eq!(&text[range.clone()], name);
         }
         assert_eq!(names(&Tags::of_expression("a|first if b is odd else 'c|x'").filters), ["first"]);
+    }
+
+    #[test]
+    fn names_are_words_that_are_no_attributes() {
+        let tags = Tags::of_template("x {{ a.b['c'] }}{# d #}{% set e = a %}");
+        assert_eq!(names(&tags.names), ["a", "e", "a"]);
     }
 
     #[test]

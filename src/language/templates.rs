@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
 
 use super::diagnostic::suggestion;
 use super::name;
@@ -20,7 +20,7 @@ use super::value::Bound;
 const FUEL: u64 = 100_000_000;
 
 /// The filters a template can use.
-pub const FILTERS: [&str; 52] = [
+pub const FILTERS: [&str; 48] = [
     "abs",
     "attr",
     "batch",
@@ -66,17 +66,13 @@ pub const FILTERS: [&str; 52] = [
     "title",
     "tojson",
     "trim",
-    "truncate",
     "unique",
     "upper",
-    "wordcount",
-    "wordwrap",
-    "xmlattr",
     "zip",
 ];
 
 /// The tests a template can use behind `is`.
-pub const TESTS: [&str; 33] = [
+pub const TESTS: [&str; 36] = [
     "boolean",
     "defined",
     "divisibleby",
@@ -110,6 +106,9 @@ pub const TESTS: [&str; 33] = [
     "startingwith",
     "string",
     "test",
+    "true",
+    "undefined",
+    "upper",
 ];
 
 /// Names that templates give a meaning of their own.
@@ -310,6 +309,9 @@ impl Templates {
 /// What an error of the template engine says, without the values it was working on.
 pub fn error_text(error: &Error) -> String {
     let what = match error.detail() {
+        _ if error.kind() == ErrorKind::OutOfFuel => {
+            "the template takes too many steps and was stopped".to_owned()
+        }
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
     };
@@ -360,3 +362,7 @@ fn command_argument(text: &str) -> String {
     }
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
+
+#[cfg(test)]
+#[path = "templates_tests.rs"]
+mod tests;
