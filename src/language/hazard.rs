@@ -39,7 +39,7 @@ pub struct Hazard {
 
 /// Whether `data get PATH SEARCH FILTER` can crash the server. Both may be templates: what only
 /// a running template knows counts as anything at all.
-pub fn data_get(path: &str, filter: Option<&str>) -> Option<Hazard> {
+fn data_get(path: &str, filter: Option<&str>) -> Option<Hazard> {
     if filter.is_some_and(leaves_field_out) {
         return None;
     }
@@ -51,13 +51,36 @@ pub fn data_get(path: &str, filter: Option<&str>) -> Option<Hazard> {
 
 /// Whether a command of the CLI is a `data get` that can crash the server.
 pub fn command(command: &str) -> Option<Hazard> {
-    let mut words = command.split_whitespace();
-    let mut word = |expected: &str| words.next().is_some_and(|word| word.eq_ignore_ascii_case(expected));
-    if !(word("data") && word("get")) {
+    let words = words(command);
+    let is = |index: usize, name: &str| words.get(index).is_some_and(|word| word.eq_ignore_ascii_case(name));
+    if !(is(0, "data") && is(1, "get")) {
         return None;
     }
-    let path = words.next().unwrap_or("").trim_matches('"');
-    data_get(path, words.nth(1).map(|filter| filter.trim_matches('"')))
+    data_get(words.get(2).map_or("", String::as_str), words.get(4).map(String::as_str))
+}
+
+/// The words of a command as the CLI sees them: blanks in quotes, and in tags, part nothing.
+fn words(command: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let (mut quoted, mut braces) = (false, 0_usize);
+    for character in command.chars() {
+        match character {
+            '"' if braces == 0 => quoted = !quoted,
+            _ if character.is_whitespace() && !quoted && braces == 0 => words.push(String::new()),
+            _ => {
+                match character {
+                    '{' => braces += 1,
+                    '}' => braces = braces.saturating_sub(1),
+                    _ => {}
+                }
+                if let Some(word) = words.last_mut() {
+                    word.push(character);
+                }
+            }
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// The segments before the first tag, and whether that is all there is.
@@ -151,6 +174,9 @@ mod tests {
         assert!(command("data get /asterisk/core/channels").is_some());
         assert!(command("  DATA  get \"/asterisk\"").is_some());
         assert!(command("data get /asterisk/core/channels channels/channel/name").is_some(), "a search");
+        assert!(command("data get /asterisk/core/channels {{ a b }} channels").is_some());
+        assert!(command("data get /asterisk/core/channels \"a b\" channels").is_some());
+        assert_eq!(command("data get /asterisk/core/channels {{ a b }} channels/channel/name"), None);
         assert_eq!(command("data get /asterisk/core/channels 1=1 channels/channel/name"), None);
         assert_eq!(command("data show providers"), None);
         assert_eq!(command("core show channels"), None);

@@ -128,7 +128,9 @@ fn question(
             let search = template(loader, "search", TextKind::Command);
             let filter = template(loader, "filter", TextKind::Command);
             let written = |key: &str| section.get(key).and_then(|value| value.get_ref().as_str());
-            if let Some(hazard) = hazard::data_get(written("data").unwrap_or(""), written("filter")) {
+            let asked = [written("data"), written("search").or(Some("1=1")), written("filter")];
+            let asked: Vec<&str> = asked.into_iter().flatten().collect();
+            if let Some(hazard) = hazard::command(&format!("data get {}", asked.join(" "))) {
                 refuse(loader, section, "data", &hazard);
             }
             let complete = search.is_some() == has("search") && filter.is_some() == has("filter");
@@ -195,7 +197,11 @@ fn action(loader: &mut Loader, section: &Section<'_, '_>, id: QueryId, name: &st
         found.and_then(|(_, value)| value.get_ref().as_str())
     };
     if header("Action").is_some_and(|action| action.eq_ignore_ascii_case("DataGet"))
-        && let Some(hazard) = hazard::data_get(header("Path").unwrap_or(""), header("Filter"))
+        && let Some(hazard) = hazard::command(&format!(
+            "data get {} 1=1 {}",
+            header("Path").unwrap_or("/"),
+            header("Filter").unwrap_or("")
+        ))
     {
         refuse(loader, section, "action", &hazard);
     }
