@@ -60,7 +60,13 @@ impl EntryReading<'_> {
     /// The template variables that the path sets; an undeclared path variable is an error.
     fn bound(&self, loader: &mut Loader) -> Vec<String> {
         let mut bound = Vec::new();
-        for name in self.path.variables() {
+        for (index, name) in self.path.variables().enumerate() {
+            if self.path.variables().take(index).any(|outer| outer == name) {
+                let help = Some("declare a second one that ranges over the same".into());
+                let message = format!("`{{{name}}}` stands twice in one path");
+                loader.reader.error(self.span.clone(), message, "twice", help);
+                continue;
+            }
             if let Some(variable) = self.variables.iter().find(|variable| variable.name == name) {
                 bound.push(variable.binding.clone());
                 continue;

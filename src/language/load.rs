@@ -14,7 +14,8 @@ use super::model::{Defaults, Model, Query, QueryId};
 use super::path::Pattern;
 use super::source::{Span, TreeSource};
 use super::tags::Tags;
-use super::templates::{Expression, RESERVED, TemplateMistake, TemplateName, Templates, TextKind};
+use super::templates::{Expression, TemplateMistake, TemplateName, Templates, TextKind};
+use super::words::RESERVED;
 use super::{check, entry, query, server, variable};
 
 /// What is not in the tree file itself.

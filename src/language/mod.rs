@@ -20,6 +20,7 @@ mod tags;
 mod templates;
 mod value;
 mod variable;
+mod words;
 
 pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
 pub use load::{LoadOptions, load};
@@ -32,6 +33,3 @@ pub use path::{Pattern, Segment};
 pub use source::{Span, TreeSource};
 pub use templates::{Expression, TemplateName, Templates, TextKind, error_text};
 pub use value::{Bound, from_template, to_template};
-
-#[cfg(test)]
-mod tests;

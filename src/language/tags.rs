@@ -38,7 +38,7 @@ impl Tags {
         let mut tags = Tags::default();
         let mut at = 0;
         while let Some(start) = text[at..].find('{').map(|offset| at + offset) {
-            at = match text[start..].as_bytes().get(1) {
+            at = match text.as_bytes().get(start + 1) {
                 Some(b'#') => text[start..].find("#}").map_or(text.len(), |end| start + end + 2),
                 Some(b'{') => tags.read_tag(text, start, "}}", Tags::read_operators),
                 Some(b'%') => tags.read_tag(text, start, "%}", Tags::read_block),

@@ -109,3 +109,13 @@ fn names_set_around_a_place_are_not_read_from_outside() {
     let outside = templates.read_from_outside(text, text.find("HERE").unwrap(), &names);
     assert!(outside.contains("c") && !outside.contains("a"), "{outside:?}");
 }
+
+#[test]
+fn the_documentation_lists_every_filter_and_test() {
+    let document = include_str!("../../docs/tree-language.md");
+    for (title, names) in [("- Filters: ", &FILTERS[..]), ("- Tests: ", &TESTS[..])] {
+        let line = document.lines().find_map(|line| line.strip_prefix(title)).unwrap();
+        let listed: Vec<_> = line.split(' ').map(|name| name.trim_matches('`')).collect();
+        assert_eq!(listed, names, "{title}");
+    }
+}
