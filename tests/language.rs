@@ -102,3 +102,21 @@ fn a_file_that_cannot_be_read_is_no_panic() {
         }
     }
 }
+
+#[test]
+fn a_file_of_thousands_of_queries_is_checked_soon_and_without_deep_recursion() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tree.toml");
+    let count = 3000;
+    let mut text = String::from("[query]\n");
+    for index in 0..count {
+        text.push_str(&format!("q{index} = {{ value = \"q{}\" }}\n", index + 1));
+    }
+    let chain = format!("{text}q{count} = {{ command = \"core show version\" }}\n[tree]\n");
+    let circle = format!("{text}q{count} = {{ value = \"q0\" }}\n[tree]\n");
+    for (text, errors) in [(chain, 0), (circle, 1)] {
+        std::fs::write(&path, text).expect("a file");
+        let (_, report) = load(&path, &LoadOptions::default()).expect("a readable file");
+        assert_eq!(report.diagnostics().len(), errors);
+    }
+}

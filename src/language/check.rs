@@ -1,11 +1,12 @@
-//! What can only be checked when the whole file is read: names, cycles, paths that collide.
+//! What can only be checked when the whole file is read: names, and paths that collide.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::diagnostic::{Severity, suggestion};
+use super::graph::QueryGraph;
 use super::load::{Loader, NamesRead};
-use super::model::{Content, Entry, QueryId, Question, Variable};
+use super::model::{Content, Entry, QueryId, Variable};
 use super::path::Segment;
 use super::tags::Tags;
 
@@ -30,112 +31,6 @@ pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
     graph.with_needs(loader, variables, &parameters).report_cycles(loader, "need");
     check_variables(loader, variables, entries, &parameters);
     check_paths(loader, entries);
-}
-
-/// Which queries and path variables each query mentions.
-struct QueryGraph {
-    queries: Vec<BTreeSet<usize>>,
-    variables: Vec<BTreeSet<String>>,
-}
-
-impl QueryGraph {
-    fn new(loader: &Loader, reads: &[NamesRead], bindings: &BTreeSet<&str>) -> QueryGraph {
-        let count = loader.queries.len();
-        let mut graph =
-            QueryGraph { queries: vec![BTreeSet::new(); count], variables: vec![BTreeSet::new(); count] };
-        for read in reads {
-            let Some(QueryId(query)) = read.query else { continue };
-            for name in &read.names {
-                if bindings.contains(name.as_str()) && loader.query_names.contains_key(name) {
-                    continue; // reported where it is declared: which of the two is meant cannot be said
-                }
-                if let Some(QueryId(other)) = loader.query_names.get(name) {
-                    graph.queries[query].insert(*other);
-                } else if bindings.contains(name.as_str()) {
-                    graph.variables[query].insert(name.clone());
-                }
-            }
-        }
-        for (index, query) in loader.queries.iter().enumerate() {
-            if let Some(Question::Any(members)) = query.as_ref().map(|query| &query.question) {
-                graph.queries[index].extend(members.iter().map(|member| member.0));
-            }
-        }
-        graph
-    }
-
-    /// The same with the queries that have to be run first, and those that say for which records.
-    fn with_needs(
-        &self,
-        loader: &Loader,
-        variables: &[Variable],
-        parameters: &[BTreeSet<String>],
-    ) -> QueryGraph {
-        let mut queries = self.queries.clone();
-        for (index, query) in loader.queries.iter().enumerate() {
-            for need in query.iter().flat_map(|query| &query.needs) {
-                queries[index].insert(need.0);
-                for variable in variables.iter().filter(|one| parameters[need.0].contains(&one.binding)) {
-                    let named = variable.mentioned().filter_map(|name| loader.query_names.get(name));
-                    queries[index].extend(named.map(|query| query.0));
-                }
-            }
-        }
-        QueryGraph { queries, variables: Vec::new() }
-    }
-
-    /// Reports queries that wait for themselves; `verb` is how they do.
-    fn report_cycles(&self, loader: &mut Loader, verb: &str) -> bool {
-        let mut found = false;
-        for start in 0..self.queries.len() {
-            let mut path = vec![start];
-            if self.finds(start, start, &mut path, &mut BTreeSet::new()) && path.iter().min() == Some(&start)
-            {
-                found = true;
-                let names: Vec<_> = path.iter().filter_map(|index| loader.queries[*index].as_ref()).collect();
-                let shown = names
-                    .iter()
-                    .map(|query| format!("`{}`", query.name))
-                    .collect::<Vec<_>>()
-                    .join(&format!(" {verb}s "));
-                let Some(span) = names.first().map(|query| query.span.clone()) else { continue };
-                let help = Some("break the circle: no query can wait for its own answer".into());
-                loader.reader.error(
-                    span,
-                    format!("queries {verb} each other in a circle: {shown}"),
-                    "starts here",
-                    help,
-                );
-            }
-        }
-        found
-    }
-
-    /// Whether `target` can be reached from `from`; `path` is then how.
-    fn finds(&self, from: usize, target: usize, path: &mut Vec<usize>, seen: &mut BTreeSet<usize>) -> bool {
-        for &next in &self.queries[from] {
-            path.push(next);
-            if next == target || (seen.insert(next) && self.finds(next, target, path, seen)) {
-                return true;
-            }
-            path.pop();
-        }
-        false
-    }
-
-    /// The path variables of each query, those of the queries it reads included.
-    fn parameters(&self) -> Vec<BTreeSet<String>> {
-        let mut all = self.variables.clone();
-        // without cycles, as many rounds as there are queries reach everything
-        for _ in 0..all.len() {
-            for index in 0..all.len() {
-                let inherited: Vec<String> =
-                    self.queries[index].iter().flat_map(|other| all[*other].iter().cloned()).collect();
-                all[index].extend(inherited);
-            }
-        }
-        all
-    }
 }
 
 fn check_names(

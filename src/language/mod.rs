@@ -8,6 +8,7 @@ mod diagnostic;
 mod document;
 mod entry;
 mod files;
+mod graph;
 mod hazard;
 mod load;
 mod model;
