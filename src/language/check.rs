@@ -1,19 +1,21 @@
-//! What can only be checked when the whole file is read: names, cycles, paths that collide.
+//! What can only be checked when the whole file is read: names, and paths that collide.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::diagnostic::{Severity, suggestion};
+use super::graph::QueryGraph;
 use super::load::{Loader, NamesRead};
-use super::model::{Content, Entry, QueryId, Question, Variable};
+use super::model::{Content, Entry, QueryId, Variable};
 use super::path::Segment;
+use super::tags::Tags;
 
 /// Resolves what queries mention, and reports what does not fit together.
 pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
     let reads = std::mem::take(&mut loader.reads);
     let bindings: BTreeSet<&str> = variables.iter().map(|variable| variable.binding.as_str()).collect();
     let graph = QueryGraph::new(loader, &reads, &bindings);
-    if graph.report_cycles(loader) {
+    if graph.report_cycles(loader, "read") {
         return;
     }
     let parameters = graph.parameters();
@@ -26,88 +28,9 @@ pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
         check_names(loader, read, &bindings, &parameters);
     }
     check_needs(loader, variables, &parameters);
+    graph.with_needs(loader, variables, &parameters).report_cycles(loader, "need");
     check_variables(loader, variables, entries, &parameters);
     check_paths(loader, entries);
-}
-
-/// Which queries and path variables each query mentions.
-struct QueryGraph {
-    queries: Vec<BTreeSet<usize>>,
-    variables: Vec<BTreeSet<String>>,
-}
-
-impl QueryGraph {
-    fn new(loader: &Loader, reads: &[NamesRead], bindings: &BTreeSet<&str>) -> QueryGraph {
-        let count = loader.queries.len();
-        let mut graph =
-            QueryGraph { queries: vec![BTreeSet::new(); count], variables: vec![BTreeSet::new(); count] };
-        for read in reads {
-            let Some(QueryId(query)) = read.query else { continue };
-            for name in &read.names {
-                if let Some(QueryId(other)) = loader.query_names.get(name) {
-                    graph.queries[query].insert(*other);
-                } else if bindings.contains(name.as_str()) {
-                    graph.variables[query].insert(name.clone());
-                }
-            }
-        }
-        for (index, query) in loader.queries.iter().enumerate() {
-            if let Some(Question::Any(members)) = query.as_ref().map(|query| &query.question) {
-                graph.queries[index].extend(members.iter().map(|member| member.0));
-            }
-        }
-        graph
-    }
-
-    fn report_cycles(&self, loader: &mut Loader) -> bool {
-        let mut found = false;
-        for start in 0..self.queries.len() {
-            let mut path = vec![start];
-            if self.finds(start, start, &mut path, &mut BTreeSet::new()) && path.iter().min() == Some(&start)
-            {
-                found = true;
-                let names: Vec<_> = path.iter().filter_map(|index| loader.queries[*index].as_ref()).collect();
-                let shown =
-                    names.iter().map(|query| format!("`{}`", query.name)).collect::<Vec<_>>().join(" reads ");
-                let Some(span) = names.first().map(|query| query.span.clone()) else { continue };
-                let help =
-                    Some("break the circle: a query is computed from others, never from itself".into());
-                loader.reader.error(
-                    span,
-                    format!("queries read each other in a circle: {shown}"),
-                    "starts here",
-                    help,
-                );
-            }
-        }
-        found
-    }
-
-    /// Whether `target` can be reached from `from`; `path` is then how.
-    fn finds(&self, from: usize, target: usize, path: &mut Vec<usize>, seen: &mut BTreeSet<usize>) -> bool {
-        for &next in &self.queries[from] {
-            path.push(next);
-            if next == target || (seen.insert(next) && self.finds(next, target, path, seen)) {
-                return true;
-            }
-            path.pop();
-        }
-        false
-    }
-
-    /// The path variables of each query, those of the queries it reads included.
-    fn parameters(&self) -> Vec<BTreeSet<String>> {
-        let mut all = self.variables.clone();
-        // without cycles, as many rounds as there are queries reach everything
-        for _ in 0..all.len() {
-            for index in 0..all.len() {
-                let inherited: Vec<String> =
-                    self.queries[index].iter().flat_map(|other| all[*other].iter().cloned()).collect();
-                all[index].extend(inherited);
-            }
-        }
-        all
-    }
 }
 
 fn check_names(
@@ -147,13 +70,14 @@ fn check_names(
             }
             continue;
         }
-        let known = loader.query_names.keys().map(String::as_str);
-        let known: Vec<String> = known
-            .chain(read.bound.iter().flatten().map(String::as_str))
-            .chain(read.also.iter().copied())
-            .map(str::to_owned)
-            .collect();
-        let help = suggestion(name, known.iter().map(String::as_str));
+        let known = loader.query_names.keys().map(String::as_str).chain(read.also.iter().copied());
+        let known: BTreeSet<&str> = match &read.bound {
+            Some(bound) => known.chain(bound.iter().map(String::as_str)).collect(),
+            None => known.chain(bindings.iter().copied()).collect(),
+        };
+        let help = suggestion(name, known.iter().copied()).or_else(|| {
+            Some(format!("declare it: `[query.{name}]`, or `[each.{name}]` for a path variable"))
+        });
         report_name(
             loader,
             read,
@@ -173,6 +97,10 @@ fn report_name(
     label: &str,
     help: Option<String>,
 ) {
+    let help = match read.named_in_line {
+        Some(line) => help.map(|help| format!("{help} (line {line} of the tree file leads here)")),
+        None => help,
+    };
     let range = find_name(&read.text, name);
     let span = match &read.literal {
         Some(literal) => read.source.inside_string(literal, &range),
@@ -181,19 +109,11 @@ fn report_name(
     loader.reader.finding(Severity::Error, Arc::clone(&read.source), span, message, label.into(), help);
 }
 
-/// Where a name stands in a template or expression as a word of its own, preferably inside a tag.
+/// Where a name is read in a template or expression.
 fn find_name(text: &str, name: &str) -> std::ops::Range<usize> {
-    let word = |character: char| character.is_alphanumeric() || character == '_';
-    let is_word = |start: usize| {
-        !text[..start].ends_with(|before: char| word(before) || before == '.')
-            && !text[start + name.len()..].starts_with(word)
-    };
-    let inside_tag =
-        |start: usize| text[..start].rfind("{{").max(text[..start].rfind("{%")) > text[..start].rfind('}');
-    let places: Vec<usize> =
-        text.match_indices(name).map(|(start, _)| start).filter(|start| is_word(*start)).collect();
-    let start = places.iter().find(|start| inside_tag(**start)).or(places.first());
-    start.map_or(0..text.len(), |start| *start..start + name.len())
+    let tags = [Tags::of_template(text), Tags::of_expression(text)];
+    let found = tags.iter().flat_map(|tags| &tags.names).find(|(found, _)| found == name);
+    found.map_or(0..text.len(), |(_, range)| range.clone())
 }
 
 /// A needed query that is asked once per record must have one path variable to take them from.
@@ -235,24 +155,42 @@ fn check_variables(
         let mut bound: Vec<&str> = Vec::new();
         for name in entry.path.variables() {
             let Some(variable) = by_name.get(name) else { continue };
-            let mentioned =
-                variable.records.names.iter().chain(variable.filter.iter().flat_map(|filter| &filter.names));
-            let mut needed: BTreeSet<&str> = BTreeSet::new();
-            for mention in mentioned {
-                if bindings.contains(mention.as_str()) {
-                    needed.insert(mention);
-                } else if let Some(QueryId(query)) = loader.query_names.get(mention) {
-                    needed.extend(parameters[*query].iter().map(String::as_str));
-                }
+            if loader.query_names.contains_key(&variable.binding) {
+                continue; // which of the two is meant cannot be said
             }
-            needed.remove(variable.binding.as_str());
-            if let Some(missing) = needed.into_iter().find(|needed| !bound.contains(needed))
-                && reported.insert((variable.name.as_str(), missing.to_owned()))
+            let needed_by = |names: &mut dyn Iterator<Item = &'_ String>| {
+                let mut needed: BTreeSet<String> = BTreeSet::new();
+                for name in names {
+                    if bindings.contains(name.as_str()) {
+                        needed.insert(name.clone());
+                    } else if let Some(QueryId(query)) = loader.query_names.get(name) {
+                        needed.extend(parameters[*query].iter().cloned());
+                    }
+                }
+                needed
+            };
+            // a filter sees the record it is about, what is ranged over cannot
+            let mut needed = needed_by(&mut variable.filter.iter().flat_map(|filter| &filter.names));
+            needed.remove(&variable.binding);
+            needed.extend(needed_by(&mut variable.records.names.iter()));
+            if let Some(missing) = needed.into_iter().find(|needed| !bound.contains(&needed.as_str()))
+                && reported.insert((variable.name.as_str(), missing.clone()))
             {
-                let help = Some(format!("put a path variable that sets `{missing}` before `{{{name}}}`"));
-                let message = format!(
-                    "`{{{name}}}` ranges over something of `{missing}`, which this path does not set before it"
-                );
+                let (message, help) = if missing == variable.binding {
+                    (
+                        format!("`{{{name}}}` ranges over something of itself"),
+                        "let `in` name a query that can be asked without it".to_owned(),
+                    )
+                } else {
+                    (
+                        format!(
+                            "`{{{name}}}` ranges over something of `{missing}`, which this path does not set \
+                             before it"
+                        ),
+                        format!("put a path variable that sets `{missing}` before `{{{name}}}`"),
+                    )
+                };
+                let help = Some(help);
                 loader.reader.error(entry.span.clone(), message, "in this path", help);
             }
             bound.push(&variable.binding);
@@ -287,6 +225,7 @@ fn check_paths(loader: &mut Loader, entries: &[Entry]) {
                 let help = Some("a path is either a file or a directory: rename one of them".into());
                 let message = format!("the entry in line {line} is a file, so nothing can stand below it");
                 loader.reader.error(entry.span.clone(), message, "below a file", help);
+                break;
             }
         }
     }

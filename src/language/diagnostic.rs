@@ -46,9 +46,17 @@ pub struct Report {
 }
 
 impl Report {
-    /// Adds a finding.
+    /// Adds a finding. One that is there already is not told again: a template may be named by many
+    /// paths, and its mistake is one.
     pub fn add(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        let same = |known: &Diagnostic| {
+            known.span == diagnostic.span
+                && known.message == diagnostic.message
+                && known.source.path() == diagnostic.source.path()
+        };
+        if !self.diagnostics.iter().any(same) {
+            self.diagnostics.push(diagnostic);
+        }
     }
 
     /// The findings in the order of the file.
@@ -84,7 +92,7 @@ fn groups(diagnostic: &Diagnostic) -> Vec<Group<'_>> {
     };
     let path = diagnostic.source.path().to_string_lossy().into_owned();
     let annotation = AnnotationKind::Primary.span(diagnostic.span.clone()).label(diagnostic.label.as_str());
-    let snippet = Snippet::source(diagnostic.source.text()).path(path).annotation(annotation);
+    let snippet = Snippet::source(diagnostic.source.shown()).path(path).annotation(annotation);
     let mut group = level.primary_title(diagnostic.message.as_str()).element(snippet);
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));
@@ -98,7 +106,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
         .filter(|(likeness, _)| *likeness > 0.75)
-        .max_by(|one, other| one.0.total_cmp(&other.0))
+        // the first of those that are alike, for the same words in every run
+        .reduce(|best, other| if other.0 > best.0 { other } else { best })
         .map(|(_, candidate)| candidate)
 }
 

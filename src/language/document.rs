@@ -101,6 +101,8 @@ pub struct Section<'a, 'i> {
     table: &'a DeTable<'i>,
     /// What the table is, for messages: "a query".
     what: &'a str,
+    /// Whether it has a key that was reported as unknown.
+    pub misspelt: bool,
 }
 
 impl<'a, 'i> Section<'a, 'i> {
@@ -111,14 +113,16 @@ impl<'a, 'i> Section<'a, 'i> {
         table: &'a DeTable<'i>,
         known: &[&str],
     ) -> Section<'a, 'i> {
+        let mut misspelt = false;
         for key in table.keys() {
             let name: &str = key.get_ref();
             if !known.contains(&name) {
+                misspelt = true;
                 let help = suggestion(name, known.iter().copied());
                 reader.error(key.span(), format!("{what} has no key `{name}`"), "unknown key", help);
             }
         }
-        Section { table, what }
+        Section { table, what, misspelt }
     }
 
     /// The value of a key.
@@ -142,11 +146,18 @@ impl<'a, 'i> Section<'a, 'i> {
 
     /// The duration of a key: a number with `ms`, `s`, `m`, `h` or `d`.
     pub fn duration(&self, reader: &mut Reader, key: &str) -> Option<Duration> {
-        let text = self.text(reader, key)?;
-        let duration = duration(&text.value);
+        let value = self.get(key)?;
+        let duration = value.get_ref().as_str().and_then(duration);
         if duration.is_none() {
-            let help = Some("write a number and a unit: `500ms`, `5s`, `10m`, `1h`, `1d`".into());
-            reader.error(text.span, format!("{} is not a duration", self.name(key)), "not a duration", help);
+            let help = Some(
+                "write a number and a unit: `\"500ms\"`, `\"5s\"`, `\"10m\"`, `\"1h\"`, `\"1d\"`".into(),
+            );
+            reader.error(
+                value.span(),
+                format!("{} is not a duration", self.name(key)),
+                "not a duration",
+                help,
+            );
         }
         duration
     }
@@ -179,7 +190,9 @@ impl<'a, 'i> Section<'a, 'i> {
     pub fn mode(&self, reader: &mut Reader, key: &str) -> Option<u16> {
         let value = self.get(key)?;
         let mode = match value.get_ref() {
-            DeValue::String(digits) => u16::from_str_radix(digits, 8).ok(),
+            DeValue::String(digits) if digits.bytes().all(|digit| digit.is_ascii_digit()) => {
+                u16::from_str_radix(digits, 8).ok()
+            }
             DeValue::Integer(number) if number.radix() == 8 => u16::from_str_radix(number.as_str(), 8).ok(),
             _ => None,
         };

@@ -27,7 +27,12 @@ pub fn read(loader: &mut Loader, value: Option<&Spanned<DeValue<'_>>>, variables
     for (path, value) in table {
         let title = format!("entry \"{}\"", path.get_ref());
         let Some(pattern) = loader.pattern(path.get_ref(), &path.span()) else { continue };
-        let Some(table) = loader.reader.table(&title, value) else { continue };
+        let Some(table) = value.get_ref().as_table() else {
+            let found = format!("expected a table, found {}", value.get_ref().type_str());
+            let help = Some(format!("write what it is: `\"{}\" = {{ text = \"…\" }}`", path.get_ref()));
+            loader.reader.error(value.span(), format!("{title} must be a table"), found, help);
+            continue;
+        };
         let reading = EntryReading { title: &title, path: pattern, span: path.span(), variables };
         entries.extend(reading.read(loader, table));
     }
@@ -55,7 +60,13 @@ impl EntryReading<'_> {
     /// The template variables that the path sets; an undeclared path variable is an error.
     fn bound(&self, loader: &mut Loader) -> Vec<String> {
         let mut bound = Vec::new();
-        for name in self.path.variables() {
+        for (index, name) in self.path.variables().enumerate() {
+            if self.path.variables().take(index).any(|outer| outer == name) {
+                let help = Some("declare a second one that ranges over the same".into());
+                let message = format!("`{{{name}}}` stands twice in one path");
+                loader.reader.error(self.span.clone(), message, "twice", help);
+                continue;
+            }
             if let Some(variable) = self.variables.iter().find(|variable| variable.name == name) {
                 bound.push(variable.binding.clone());
                 continue;
@@ -74,7 +85,11 @@ impl EntryReading<'_> {
         let present: Vec<&str> = CONTENTS.into_iter().filter(|key| section.get(key).is_some()).collect();
         let asks = |key: &str| matches!(key, "command" | "action" | "data");
         match present[..] {
-            [] if self.path.directory => return Some(Content::Directory),
+            [] if self.path.directory => {
+                self.misplaced(loader, section, "a directory");
+                return Some(Content::Directory);
+            }
+            [] if section.misspelt => return None, // it may be the key that says it
             [] => {
                 let help =
                     format!("give it one of {}, or end the path in `/` for a directory", quoted(&CONTENTS));
@@ -83,9 +98,12 @@ impl EntryReading<'_> {
                 return None;
             }
             [one, ..] if self.path.directory => {
-                let help = Some("leave the `/` at the end out".into());
+                let (label, help) = match self.path.segments.is_empty() {
+                    true => ("the mount point", "give the entry a name"),
+                    false => ("ends in `/`", "leave the `/` at the end out"),
+                };
                 let message = format!("{} is a directory and cannot have `{one}`", self.title);
-                loader.reader.error(self.span.clone(), message, "ends in `/`", help);
+                loader.reader.error(self.span.clone(), message, label, Some(help.into()));
                 return None;
             }
             [_] => {}
@@ -185,7 +203,11 @@ impl EntryReading<'_> {
             .chain((!printed).then_some("as"));
         for key in wrong {
             if let Some(key) = section.key(key) {
-                let message = format!("`{}` has no meaning beside `{content}`", key.get_ref());
+                let beside = match content {
+                    "a directory" => "on a directory".to_owned(),
+                    content => format!("beside `{content}`"),
+                };
+                let message = format!("`{}` has no meaning {beside}", key.get_ref());
                 loader.reader.error(key.span(), message, "has no effect", Some("leave it out".into()));
             }
         }

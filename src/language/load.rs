@@ -9,10 +9,13 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Report, Severity, suggestion};
 use super::document::{Reader, Section, Text};
+use super::files::TemplateFiles;
 use super::model::{Defaults, Model, Query, QueryId};
 use super::path::Pattern;
 use super::source::{Span, TreeSource};
+use super::tags::Tags;
 use super::templates::{Expression, TemplateMistake, TemplateName, Templates, TextKind};
+use super::words::RESERVED;
 use super::{check, entry, query, server, variable};
 
 /// What is not in the tree file itself.
@@ -54,6 +57,8 @@ pub struct NamesRead {
     pub also: Vec<&'static str>,
     /// The query whose definition this is, if it is one.
     pub query: Option<QueryId>,
+    /// For a template file: the line of the tree file that leads to it.
+    pub named_in_line: Option<usize>,
 }
 
 /// The state of reading one tree file.
@@ -64,8 +69,7 @@ pub struct Loader {
     pub query_names: HashMap<String, QueryId>,
     pub reads: Vec<NamesRead>,
     pub defaults: Defaults,
-    folder: Option<PathBuf>,
-    files: HashMap<PathBuf, Option<(TemplateName, Arc<TreeSource>)>>,
+    pub files: TemplateFiles,
 }
 
 impl Loader {
@@ -77,8 +81,7 @@ impl Loader {
             query_names: HashMap::new(),
             reads: Vec::new(),
             defaults: Defaults::default(),
-            folder: None,
-            files: HashMap::new(),
+            files: TemplateFiles::default(),
         }
     }
 
@@ -88,8 +91,11 @@ impl Loader {
         let broken = !errors.is_empty();
         for error in errors {
             let span = error.span().unwrap_or(0..0);
-            self.reader.error(span, "this is not TOML", error.message(), None);
+            let unquoted = error.message().starts_with("invalid boolean");
+            let help = unquoted.then(|| "write texts in quotes".to_owned());
+            self.reader.error(span, "this is not TOML", error.message(), help);
         }
+        server::hide_secret(&source, document.get_ref(), broken);
         if broken {
             // what follows a syntax error is guesswork: its complaints would mislead
             return None;
@@ -105,8 +111,8 @@ impl Loader {
         if let Some(value) = section.get("defaults") {
             self.defaults = server::defaults(&mut self.reader, value).unwrap_or_default();
         }
-        self.folder = self.templates_folder(options, section.get("defaults"));
-        self.load_included_templates();
+        self.files = TemplateFiles::new(self.templates_folder(options, section.get("defaults")));
+        self.read_template_files();
         query::declare(self, section.get("query"));
         let variables = variable::read(self, section.get("each"));
         let entries = entry::read(self, section.get("tree"), &variables);
@@ -148,87 +154,6 @@ impl Loader {
             .find(|folder| folder.is_dir())
     }
 
-    /// Makes every file of the templates folder known by its name, so that templates can include
-    /// each other. Nothing outside the folder can be named.
-    fn load_included_templates(&mut self) {
-        let Some(folder) = self.folder.clone() else { return };
-        let mut pending = vec![PathBuf::new()];
-        while let Some(below) = pending.pop() {
-            let Ok(entries) = std::fs::read_dir(folder.join(&below)) else { continue };
-            for entry in entries.flatten() {
-                let name = below.join(entry.file_name());
-                match entry.file_type() {
-                    Ok(kind) if kind.is_dir() => pending.push(name),
-                    Ok(_) if name.extension().is_some_and(|extension| extension == "j2") => {
-                        self.template_file(&name);
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    /// A template of the folder, compiled once.
-    fn template_file(&mut self, name: &Path) -> Option<(TemplateName, Arc<TreeSource>)> {
-        if let Some(known) = self.files.get(name) {
-            return known.clone();
-        }
-        let path = self.folder.as_ref()?.join(name);
-        let compiled = std::fs::read_to_string(&path).ok().and_then(|text| {
-            let source = Arc::new(TreeSource::new(path, text));
-            match self.templates.add(&name.to_string_lossy(), TextKind::Content, source.text()) {
-                Ok(template) => Some((template, source)),
-                Err(mistake) => {
-                    self.template_mistake(&source, source.text(), None, &mistake);
-                    None
-                }
-            }
-        });
-        self.files.insert(name.to_owned(), compiled.clone());
-        compiled
-    }
-
-    /// The template file that a tree file names.
-    pub fn named_template(
-        &mut self,
-        name: &Text,
-        bound: Vec<String>,
-        also: Vec<&'static str>,
-    ) -> Option<TemplateName> {
-        if let Some((template, source)) = self.template_file(Path::new(&name.value)) {
-            let text = source.text().to_owned();
-            let names = self.templates.names(&template);
-            self.reads.push(NamesRead {
-                names,
-                source,
-                text,
-                literal: None,
-                bound: Some(bound),
-                also,
-                query: None,
-            });
-            return Some(template);
-        }
-        if self.files.get(Path::new(&name.value)).is_some_and(Option::is_none)
-            && self.folder.as_ref().is_some_and(|folder| folder.join(&name.value).is_file())
-        {
-            return None; // its own mistakes are reported already
-        }
-        let known: Vec<String> = self.files.keys().map(|path| path.to_string_lossy().into_owned()).collect();
-        let (label, help) = match &self.folder {
-            Some(folder) => (
-                format!("not in {}", folder.display()),
-                suggestion(&name.value, known.iter().map(String::as_str)),
-            ),
-            None => (
-                "there is no templates folder".into(),
-                Some("make a folder `templates` beside the tree file".into()),
-            ),
-        };
-        self.reader.error(name.span.clone(), format!("there is no template `{}`", name.value), label, help);
-        None
-    }
-
     /// Compiles a template that stands in the tree file.
     pub fn inline_template(
         &mut self,
@@ -242,12 +167,18 @@ impl Loader {
         match self.templates.add(at, kind, &text.value) {
             Ok(template) => {
                 let names = self.templates.names(&template);
+                let tags = Tags::of_template(&text.value);
+                self.operators(&tags, text);
+                match kind {
+                    TextKind::Content => self.inline_references(&tags, text, &bound, &also),
+                    _ => self.refuse_references(&tags, text),
+                }
                 self.names_read(names, text, bound, also, query);
                 Some(template)
             }
             Err(mistake) => {
                 let source = Arc::clone(&self.reader.source);
-                self.template_mistake(&source, &text.value, Some(&text.span), &mistake);
+                self.template_mistake("template", &source, &text.value, Some(&text.span), &mistake);
                 None
             }
         }
@@ -263,12 +194,13 @@ impl Loader {
     ) -> Option<Expression> {
         match self.templates.expression(&text.value) {
             Ok(expression) => {
+                self.operators(&Tags::of_expression(&text.value), text);
                 self.names_read(expression.names.clone(), text, bound, also, query);
                 Some(expression)
             }
             Err(mistake) => {
                 let source = Arc::clone(&self.reader.source);
-                self.template_mistake(&source, &text.value, Some(&text.span), &mistake);
+                self.template_mistake("expression", &source, &text.value, Some(&text.span), &mistake);
                 None
             }
         }
@@ -290,11 +222,34 @@ impl Loader {
             bound,
             also,
             query,
+            named_in_line: None,
         });
     }
 
-    fn template_mistake(
+    /// Reports filters and tests that there are not.
+    fn operators(&mut self, tags: &Tags, text: &Text) {
+        let source = Arc::clone(&self.reader.source);
+        for mistake in self.templates.unknown_operators(tags) {
+            self.template_mistake("", &source, &text.value, Some(&text.span), &mistake);
+        }
+    }
+
+    /// A file's templates print for files: elsewhere, what they print would not be made safe.
+    fn refuse_references(&mut self, tags: &Tags, text: &Text) {
+        for reference in &tags.references {
+            let span = self.reader.source.inside_string(&text.span, &reference.tag);
+            let message = format!("`{}` has no place here", reference.keyword);
+            let label = "a template file's output would go out unquoted";
+            let help =
+                Some("write the template out: files are only included in `render` and `template`".into());
+            self.reader.error(span, message, label, help);
+        }
+    }
+
+    /// Reports a mistake in a template or expression; `what` is which, if it cannot be read at all.
+    pub fn template_mistake(
         &mut self,
+        what: &str,
         source: &Arc<TreeSource>,
         text: &str,
         literal: Option<&Span>,
@@ -303,8 +258,12 @@ impl Loader {
         let line = mistake.line.map(|line| TreeSource::new("", text).line(line));
         let range = mistake.range.clone().or(line).unwrap_or(0..text.len());
         let span = literal.map_or(range.clone(), |literal| source.inside_string(literal, &range));
-        let message = format!("the template cannot be read: {}", mistake.message);
-        self.reader.finding(Severity::Error, Arc::clone(source), span, message, "here".into(), None);
+        let message = match what {
+            "" => mistake.message.clone(),
+            _ => format!("the {what} cannot be read: {}", mistake.message),
+        };
+        let label = "here".to_owned();
+        self.reader.finding(Severity::Error, Arc::clone(source), span, message, label, mistake.help.clone());
     }
 
     /// Reads a path of `[tree]`.
@@ -317,11 +276,30 @@ impl Loader {
             .ok()
     }
 
+    /// Whether templates can read that name; one that they cannot is an error.
+    pub fn is_readable_name(&mut self, name: &str, span: Span) -> bool {
+        let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let is_word = name.chars().all(is_part) && !name.starts_with(|first: char| first.is_ascii_digit());
+        if name.is_empty() || !is_word {
+            let help = Some("name it with letters, digits and `_`: templates read it by that name".into());
+            self.reader.error(span, format!("`{name}` cannot be a name"), "not a name", help);
+            return false;
+        }
+        if RESERVED.contains(&name) {
+            let help = Some(format!("name it otherwise: `{name}` means something of its own in templates"));
+            self.reader.error(span, format!("`{name}` cannot be a name"), "taken", help);
+            return false;
+        }
+        true
+    }
+
     /// The query of that name; an unknown one is an error.
     pub fn query_named(&mut self, name: &Text) -> Option<QueryId> {
         let found = self.query_names.get(&name.value).copied();
         if found.is_none() {
-            let help = suggestion(&name.value, self.query_names.keys().map(String::as_str));
+            let mut known: Vec<&str> = self.query_names.keys().map(String::as_str).collect();
+            known.sort_unstable();
+            let help = suggestion(&name.value, known.iter().copied());
             self.reader.error(
                 name.span.clone(),
                 format!("there is no query `{}`", name.value),

@@ -7,6 +7,9 @@ mod check;
 mod diagnostic;
 mod document;
 mod entry;
+mod files;
+mod graph;
+mod hazard;
 mod load;
 mod model;
 mod name;
@@ -14,9 +17,11 @@ mod path;
 mod query;
 mod server;
 mod source;
+mod tags;
 mod templates;
 mod value;
 mod variable;
+mod words;
 
 pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
 pub use load::{LoadOptions, load};
@@ -29,6 +34,3 @@ pub use path::{Pattern, Segment};
 pub use source::{Span, TreeSource};
 pub use templates::{Expression, TemplateName, Templates, TextKind, error_text};
 pub use value::{Bound, from_template, to_template};
-
-#[cfg(test)]
-mod tests;

@@ -196,6 +196,13 @@ pub struct Variable {
     pub key: Option<String>,
 }
 
+impl Variable {
+    /// The names that decide what it ranges over.
+    pub fn mentioned(&self) -> impl Iterator<Item = &String> {
+        self.records.names.iter().chain(self.filter.iter().flat_map(|filter| &filter.names))
+    }
+}
+
 /// A line of `[tree]`.
 #[derive(Debug)]
 pub struct Entry {

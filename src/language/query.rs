@@ -5,6 +5,7 @@ use toml::de::DeValue;
 
 use super::diagnostic::suggestion;
 use super::document::{Section, Text};
+use super::hazard::{self, Hazard};
 use super::load::Loader;
 use super::model::{Query, QueryId, Question, Refresh};
 use super::source::Span;
@@ -28,6 +29,7 @@ pub fn declare(loader: &mut Loader, value: Option<&Spanned<DeValue<'_>>>) {
             "fields", "refresh", "timeout",
         ];
         let title = format!("query `{}`", name.get_ref());
+        loader.is_readable_name(name.get_ref(), name.span());
         let Some(table) = loader.reader.table(&title, value) else { continue };
         let section = Section::open(&mut loader.reader, &title, table, &known);
         let id = QueryId(index);
@@ -87,6 +89,9 @@ fn question(
 ) -> Option<Question> {
     let present: Vec<&str> = SOURCES.into_iter().filter(|key| section.get(key).is_some()).collect();
     let [source] = present[..] else {
+        if present.is_empty() && section.misspelt {
+            return None; // it may be the key that says it
+        }
         let message = match present[..] {
             [] => format!("query `{name}` asks nothing"),
             _ => format!("query `{name}` has more than one source: {}", quoted(&present)),
@@ -108,12 +113,26 @@ fn question(
         loader.inline_template(&format!("query.{name}.{key}"), kind, &text, None, vec![], Some(id))
     };
     match source {
-        "command" => Some(Question::Command(template(loader, "command", TextKind::Command)?)),
+        "command" => {
+            let command = template(loader, "command", TextKind::Command)?;
+            if let Some(text) = section.get("command").and_then(|value| value.get_ref().as_str())
+                && let Some(hazard) = hazard::command(text)
+            {
+                refuse(loader, section, "command", &hazard);
+            }
+            Some(Question::Command(command))
+        }
         "data" => {
             let has = |key: &str| section.get(key).is_some();
             let path = template(loader, "data", TextKind::Command)?;
             let search = template(loader, "search", TextKind::Command);
             let filter = template(loader, "filter", TextKind::Command);
+            let written = |key: &str| section.get(key).and_then(|value| value.get_ref().as_str());
+            let asked = [written("data"), written("search").or(Some("1=1")), written("filter")];
+            let asked: Vec<&str> = asked.into_iter().flatten().collect();
+            if let Some(hazard) = hazard::command(&format!("data get {}", asked.join(" "))) {
+                refuse(loader, section, "data", &hazard);
+            }
             let complete = search.is_some() == has("search") && filter.is_some() == has("filter");
             complete.then_some(Question::Data { path, search, filter })
         }
@@ -121,6 +140,12 @@ fn question(
             let names = section.texts(&mut loader.reader, "any");
             let count = names.len();
             let members: Vec<_> = names.iter().filter_map(|name| loader.query_named(name)).collect();
+            if let Some(value) = section.get("any").filter(|value| value.get_ref().as_array().is_some())
+                && count == 0
+            {
+                let help = Some("name the queries in the order of preference: `any = [\"a\", \"b\"]`".into());
+                loader.reader.error(value.span(), "`any` names no query", "which ones?", help);
+            }
             (members.len() == count && count > 0).then_some(Question::Any(members))
         }
         "value" => {
@@ -167,7 +192,32 @@ fn action(loader: &mut Loader, section: &Section<'_, '_>, id: QueryId, name: &st
         let help = Some("write `action = { Action = \"SIPshowpeer\", Peer = \"…\" }`".into());
         loader.reader.error(value.span(), "the headers name no `Action`", "which action?", help);
     }
+    let header = |name: &str| {
+        let found = table.iter().find(|(header, _)| header.get_ref().eq_ignore_ascii_case(name));
+        found.and_then(|(_, value)| value.get_ref().as_str())
+    };
+    if header("Action").is_some_and(|action| action.eq_ignore_ascii_case("DataGet"))
+        && let Some(hazard) = hazard::command(&format!(
+            "data get {} 1=1 {}",
+            header("Path").unwrap_or("/"),
+            header("Filter").unwrap_or("")
+        ))
+    {
+        refuse(loader, section, "action", &hazard);
+    }
     Some(Question::Action { name: action?, headers })
+}
+
+/// Reports a question that can crash the server.
+fn refuse(loader: &mut Loader, section: &Section<'_, '_>, key: &str, hazard: &Hazard) {
+    let Some(value) = section.get(key) else { return };
+    let Hazard { provider, safe_filter } = hazard;
+    let message = format!("this crashes an Asterisk 13 that has a channel up: `data get` of `{provider}`");
+    let label = "reads `oldwriteformat`, which is not set";
+    let help = format!(
+        "name the fields you want, without `oldwriteformat`: `data = \"{provider}\", filter = \"{safe_filter}\"`"
+    );
+    loader.reader.error(value.span(), message, label, Some(help));
 }
 
 /// Reads `parse`.
@@ -189,6 +239,9 @@ fn parser(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Parser> {
         let names = section.texts(&mut loader.reader, "concise");
         return Some(Parser::Concise { names: names.into_iter().map(|name| name.value).collect() });
     }
+    if section.misspelt && section.get("regex").is_none() {
+        return None;
+    }
     let Some(pattern) = section.text(&mut loader.reader, "regex") else {
         let help = Some("write `parse = { regex = '(?P<name>…)' }` or `parse = \"table\"`".into());
         loader.reader.error(value.span(), "`parse` names no parser", "which one?", help);
@@ -199,14 +252,23 @@ fn parser(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Parser> {
     regex::Pattern::new(&pattern.value, scope)
         .map(Parser::Regex)
         .map_err(|error| {
-            loader.reader.error(
-                pattern.span,
-                format!("the regex cannot be used: {error}"),
-                "in this regex",
-                None,
-            );
+            let (message, range) = regex_mistake(&error.to_string(), &pattern.value);
+            let span = loader.reader.source.inside_string(&pattern.span, &range);
+            loader.reader.error(span, format!("the regex cannot be used: {message}"), "in this regex", None);
         })
         .ok()
+}
+
+/// What is wrong with a regex, and where: the regex engine draws both below the expression.
+fn regex_mistake(error: &str, pattern: &str) -> (String, std::ops::Range<usize>) {
+    let drawn = error.lines().skip_while(|line| line.trim_start() != pattern).nth(1);
+    let message = error.lines().find_map(|line| line.strip_prefix("error: "));
+    let Some((drawn, message)) = drawn.zip(message) else { return (error.to_owned(), 0..pattern.len()) };
+    let indent = 4;
+    let before = drawn.chars().take_while(|character| *character == ' ').count().saturating_sub(indent);
+    let marks = drawn.chars().filter(|character| *character == '^').count();
+    let offset = |index: usize| pattern.char_indices().nth(index).map_or(pattern.len(), |(offset, _)| offset);
+    (message.to_owned(), offset(before)..offset(before + marks.max(1)))
 }
 
 fn refresh(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Refresh {

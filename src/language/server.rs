@@ -1,10 +1,32 @@
 //! `[server]` and `[defaults]`.
 
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 use super::document::{Reader, Section, Text, integer};
 use super::model::{Attributes, Defaults, SecretSource, ServerAddress};
+use super::source::{Span, TreeSource};
+
+/// Keeps a secret that stands in the file out of every report. In a file that is not TOML, whatever
+/// follows `secret =` on its line counts as one.
+pub fn hide_secret(source: &TreeSource, document: &DeTable<'_>, broken: bool) {
+    let mut hidden: Vec<Span> = Vec::new();
+    let secret = document.get("server").and_then(|server| server.get_ref().get("secret"));
+    if let Some(secret) = secret.filter(|secret| secret.get_ref().is_str()) {
+        hidden.push(secret.span().start + 1..secret.span().end.saturating_sub(1));
+    }
+    if broken {
+        for (start, word) in source.text().match_indices("secret") {
+            let line = source.text()[start + word.len()..].lines().next().unwrap_or("");
+            let value = line.trim_start_matches(['"', '\'', ' ', '\t']);
+            if value.starts_with('=') {
+                let from = start + word.len() + line.len() - value.len() + 1;
+                hidden.push(from..from + value.len() - 1);
+            }
+        }
+    }
+    source.hide(hidden);
+}
 
 /// Reads `[server]`.
 pub fn server(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<ServerAddress> {
@@ -57,6 +79,7 @@ fn secret(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<SecretSou
     match (section.text(reader, "env"), section.text(reader, "file")) {
         (Some(name), None) => Some(SecretSource::Environment(name.value)),
         (None, Some(path)) => Some(SecretSource::File(path.value.into())),
+        _ if section.misspelt => None,
         _ => {
             let help =
                 Some("write `{ env = \"ASTFS_SECRET\" }` or `{ file = \"/etc/astfs/secret\" }`".into());

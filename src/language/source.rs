@@ -1,22 +1,33 @@
 //! A file's text, and places in it.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// A place in a source file, as byte offsets.
 pub type Span = Range<usize>;
 
 /// One tree file or template as it was read.
-#[derive(Debug, PartialEq, Eq)]
+///
+/// Its text may hold the manager's secret: neither [`fmt::Debug`] nor a report shows that.
 pub struct TreeSource {
     path: PathBuf,
     text: String,
+    hidden: OnceLock<Vec<Span>>,
+}
+
+impl fmt::Debug for TreeSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("TreeSource").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl TreeSource {
     /// The file of that path with that text.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> TreeSource {
-        TreeSource { path: path.into(), text: text.into() }
+        TreeSource { path: path.into(), text: text.into(), hidden: OnceLock::new() }
     }
 
     /// Where it was read from, as the user named it.
@@ -27,6 +38,27 @@ impl TreeSource {
     /// Its text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Keeps these parts out of what is shown; the first call counts.
+    pub fn hide(&self, parts: Vec<Span>) {
+        self.hidden.get_or_init(|| parts);
+    }
+
+    /// The text for people's eyes: each byte of a hidden part is a star.
+    pub fn shown(&self) -> Cow<'_, str> {
+        let Some(hidden) = self.hidden.get().filter(|hidden| !hidden.is_empty()) else {
+            return Cow::Borrowed(&self.text);
+        };
+        let mut shown = String::with_capacity(self.text.len());
+        for (offset, character) in self.text.char_indices() {
+            if character != '\n' && hidden.iter().any(|part| part.contains(&offset)) {
+                shown.extend(std::iter::repeat_n('*', character.len_utf8()));
+            } else {
+                shown.push(character);
+            }
+        }
+        Cow::Owned(shown)
     }
 
     /// Line and column (both from 1, columns in characters) of a byte offset.

@@ -8,10 +8,13 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
 
+use super::diagnostic::suggestion;
 use super::name;
+use super::tags::Tags;
 use super::value::Bound;
+use super::words::{FILTERS, TESTS};
 
 /// Steps a template may take before it is stopped; a 70-line loop over 10,000 records takes about a
 /// tenth of it.
@@ -76,6 +79,8 @@ pub struct TemplateMistake {
     pub range: Option<Range<usize>>,
     /// The line in the text, from 1.
     pub line: Option<usize>,
+    /// What to do about it, if that is known.
+    pub help: Option<String>,
 }
 
 impl Default for Templates {
@@ -105,13 +110,47 @@ impl Templates {
     /// Compiles a template under a name that appears in its errors.
     pub fn add(&mut self, name: &str, kind: TextKind, text: &str) -> Result<TemplateName, TemplateMistake> {
         let name = format!("{}{name}", kind.prefix());
-        self.environment.add_template_owned(name.clone(), text.to_owned()).map_err(mistake)?;
+        let added = self.environment.add_template_owned(name.clone(), text.to_owned());
+        added.map_err(|error| mistake(&error, text))?;
         Ok(TemplateName(name))
+    }
+
+    /// The filters and tests that there are not: found here rather than while the template runs.
+    pub fn unknown_operators(&self, tags: &Tags) -> Vec<TemplateMistake> {
+        let filters = tags.filters.iter().map(|found| ("filter", found, &FILTERS[..]));
+        let tests = tags.tests.iter().map(|found| ("test", found, &TESTS[..]));
+        let unknown = filters.chain(tests).filter(|(what, (name, _), _)| !self.is_known(what, name));
+        unknown
+            .map(|(what, (name, range), known)| TemplateMistake {
+                message: format!("there is no {what} `{name}`"),
+                range: Some(range.clone()),
+                line: None,
+                help: suggestion(name, known.iter().copied()),
+            })
+            .collect()
+    }
+
+    fn is_known(&self, what: &str, name: &str) -> bool {
+        let question = format!("name is {what}");
+        let answer = self.environment.compile_expression(&question);
+        let answer = answer.and_then(|question| question.eval(minijinja::context!(name)));
+        answer.is_ok_and(|known| known.is_true())
+    }
+
+    /// Those of `names` that a text would read from outside if it read them at `position`: those
+    /// that no `set`, `for` or `with` around it gives.
+    pub fn read_from_outside(&self, text: &str, position: usize, names: &[String]) -> HashSet<String> {
+        let reads: String = names.iter().map(|name| format!("{{{{ {name} }}}}")).collect();
+        let probe = format!("{}{reads}{}", &text[..position], &text[position..]);
+        match self.environment.template_from_str(&probe) {
+            Ok(probe) => probe.undeclared_variables(false),
+            Err(_) => HashSet::new(),
+        }
     }
 
     /// Checks an expression.
     pub fn expression(&self, text: &str) -> Result<Expression, TemplateMistake> {
-        let compiled = self.environment.compile_expression(text).map_err(mistake)?;
+        let compiled = self.environment.compile_expression(text).map_err(|error| mistake(&error, text))?;
         let names = self.own_names(compiled.undeclared_variables(false));
         Ok(Expression { text: text.to_owned(), names })
     }
@@ -154,6 +193,9 @@ impl Templates {
 /// What an error of the template engine says, without the values it was working on.
 pub fn error_text(error: &Error) -> String {
     let what = match error.detail() {
+        _ if error.kind() == ErrorKind::OutOfFuel => {
+            "the template takes too many steps and was stopped".to_owned()
+        }
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
     };
@@ -163,9 +205,12 @@ pub fn error_text(error: &Error) -> String {
     }
 }
 
-fn mistake(error: Error) -> TemplateMistake {
+fn mistake(error: &Error, text: &str) -> TemplateMistake {
     let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    TemplateMistake { message, range: error.range(), line: error.line() }
+    let at = |range: &Range<usize>| text.get(range.start..).unwrap_or("");
+    let assigns = error.range().is_some_and(|range| at(&range).starts_with('='));
+    let help = assigns.then(|| "compare with `==`".to_owned());
+    TemplateMistake { message, range: error.range(), line: error.line(), help }
 }
 
 /// Prints a value. Truth is printed as Asterisk and Jinja print it (`True`, `False`), and nothing as
@@ -201,3 +246,7 @@ fn command_argument(text: &str) -> String {
     }
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
+
+#[cfg(test)]
+#[path = "templates_tests.rs"]
+mod tests;

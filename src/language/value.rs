@@ -162,3 +162,7 @@ impl Object for Bound {
         formatter.write_str(&self.name)
     }
 }
+
+#[cfg(test)]
+#[path = "value_tests.rs"]
+mod tests;

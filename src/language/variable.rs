@@ -15,8 +15,10 @@ pub fn read(loader: &mut Loader, value: Option<&Spanned<DeValue<'_>>>) -> Vec<Va
         let title = format!("each `{}`", name.get_ref());
         let Some(table) = loader.reader.table(&title, value) else { continue };
         let section = Section::open(&mut loader.reader, &title, table, &["in", "where", "key", "as"]);
+        loader.is_readable_name(name.get_ref(), name.span());
         let binding = section
             .text(&mut loader.reader, "as")
+            .filter(|text| loader.is_readable_name(&text.value, text.span.clone()))
             .map_or_else(|| name.get_ref().to_string(), |text| text.value);
         if loader.query_names.contains_key(&binding) {
             let help = Some("give one of them another name: templates could not tell them apart".into());

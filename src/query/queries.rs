@@ -20,6 +20,10 @@ use crate::parse::value::{Fields, Shapes, Value};
 /// How often a computation may find that it needs one more answer, before that is taken for endless.
 const ROUNDS: usize = 32;
 
+/// What stands before a filter where nothing is searched for: `data get` (Asterisk 13, 14) takes its
+/// arguments by place, and ignores a search that does not begin with the provider's name.
+const SEARCH_ALL: &[u8] = b" 1=1";
+
 /// Every query of a tree, with the latest results.
 pub struct Queries {
     model: Arc<Model>,
@@ -209,9 +213,15 @@ impl Queries {
             Question::Data { path, search, filter } => {
                 let mut command = b"data get ".to_vec();
                 command.extend(render(path)?);
-                for part in [search, filter].into_iter().flatten() {
+                if let Some(search) = search {
                     command.push(b' ');
-                    command.extend(render(part)?);
+                    command.extend(render(search)?);
+                } else if filter.is_some() {
+                    command.extend(SEARCH_ALL);
+                }
+                if let Some(filter) = filter {
+                    command.push(b' ');
+                    command.extend(render(filter)?);
                 }
                 Action::command(command).map_err(unsendable)
             }

@@ -1,0 +1,150 @@
+//! Which query needs which others, and where that goes round in a circle.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use super::load::{Loader, NamesRead};
+use super::model::{QueryId, Question, Variable};
+
+/// Which queries and path variables each query mentions.
+pub struct QueryGraph {
+    queries: Vec<BTreeSet<usize>>,
+    variables: Vec<BTreeSet<String>>,
+}
+
+impl QueryGraph {
+    /// What the noted reads, and `any`, say.
+    pub fn new(loader: &Loader, reads: &[NamesRead], bindings: &BTreeSet<&str>) -> QueryGraph {
+        let count = loader.queries.len();
+        let mut graph =
+            QueryGraph { queries: vec![BTreeSet::new(); count], variables: vec![BTreeSet::new(); count] };
+        for read in reads {
+            let Some(QueryId(query)) = read.query else { continue };
+            for name in &read.names {
+                if bindings.contains(name.as_str()) && loader.query_names.contains_key(name) {
+                    continue; // reported where it is declared: which of the two is meant cannot be said
+                }
+                if let Some(QueryId(other)) = loader.query_names.get(name) {
+                    graph.queries[query].insert(*other);
+                } else if bindings.contains(name.as_str()) {
+                    graph.variables[query].insert(name.clone());
+                }
+            }
+        }
+        for (index, query) in loader.queries.iter().enumerate() {
+            if let Some(Question::Any(members)) = query.as_ref().map(|query| &query.question) {
+                graph.queries[index].extend(members.iter().map(|member| member.0));
+            }
+        }
+        graph
+    }
+
+    /// The same with the queries that have to be run first, and those that say for which records.
+    pub fn with_needs(
+        &self,
+        loader: &Loader,
+        variables: &[Variable],
+        parameters: &[BTreeSet<String>],
+    ) -> QueryGraph {
+        let mut queries = self.queries.clone();
+        for (index, query) in loader.queries.iter().enumerate() {
+            for need in query.iter().flat_map(|query| &query.needs) {
+                queries[index].insert(need.0);
+                for variable in variables.iter().filter(|one| parameters[need.0].contains(&one.binding)) {
+                    let named = variable.mentioned().filter_map(|name| loader.query_names.get(name));
+                    queries[index].extend(named.map(|query| query.0));
+                }
+            }
+        }
+        QueryGraph { queries, variables: Vec::new() }
+    }
+
+    /// Reports queries that wait for themselves; `verb` is how they do.
+    pub fn report_cycles(&self, loader: &mut Loader, verb: &str) -> bool {
+        let mut found = false;
+        let mut told = BTreeSet::new();
+        for start in self.in_circles() {
+            if !told.contains(&start)
+                && let Some(path) = self.circle(start)
+                && path.iter().min() == Some(&start)
+            {
+                found = true;
+                told.extend(path.iter().copied());
+                let names: Vec<_> = path.iter().filter_map(|index| loader.queries[*index].as_ref()).collect();
+                let shown = names
+                    .iter()
+                    .map(|query| format!("`{}`", query.name))
+                    .collect::<Vec<_>>()
+                    .join(&format!(" {verb}s "));
+                let Some(span) = names.first().map(|query| query.span.clone()) else { continue };
+                let help = Some("break the circle: no query can wait for its own answer".into());
+                loader.reader.error(
+                    span,
+                    format!("queries {verb} each other in a circle: {shown}"),
+                    "starts here",
+                    help,
+                );
+            }
+        }
+        found
+    }
+
+    /// The queries that are left when those that wait for none of the others are taken away, again
+    /// and again. Without circles that is none, however many queries there are.
+    fn in_circles(&self) -> Vec<usize> {
+        let mut waiting: Vec<usize> = self.queries.iter().map(BTreeSet::len).collect();
+        let mut readers = vec![Vec::new(); self.queries.len()];
+        for (reader, read) in self.queries.iter().enumerate() {
+            read.iter().for_each(|query| readers[*query].push(reader));
+        }
+        let mut free: Vec<usize> = (0..waiting.len()).filter(|query| waiting[*query] == 0).collect();
+        while let Some(query) = free.pop() {
+            for &reader in &readers[query] {
+                waiting[reader] -= 1;
+                if waiting[reader] == 0 {
+                    free.push(reader);
+                }
+            }
+        }
+        (0..waiting.len()).filter(|query| waiting[*query] > 0).collect()
+    }
+
+    /// The shortest way from a query back to itself, both ends included.
+    fn circle(&self, start: usize) -> Option<Vec<usize>> {
+        let mut came_from: HashMap<usize, usize> = HashMap::new();
+        let mut pending = VecDeque::from([start]);
+        while let Some(query) = pending.pop_front() {
+            for &next in &self.queries[query] {
+                if next == start {
+                    let mut path = vec![start];
+                    let back = std::iter::successors(Some(query), |at| came_from.get(at).copied());
+                    path.extend(back.take_while(|at| *at != start));
+                    path.push(start);
+                    path.reverse();
+                    return Some(path);
+                }
+                if let Entry::Vacant(vacant) = came_from.entry(next) {
+                    vacant.insert(query);
+                    pending.push_back(next);
+                }
+            }
+        }
+        None
+    }
+
+    /// The path variables of each query, those of the queries it reads included.
+    pub fn parameters(&self) -> Vec<BTreeSet<String>> {
+        let mut all = self.variables.clone();
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for index in 0..all.len() {
+                let mut merged = all[index].clone();
+                self.queries[index].iter().for_each(|other| merged.extend(all[*other].iter().cloned()));
+                changed |= merged.len() > all[index].len();
+                all[index] = merged;
+            }
+        }
+        all
+    }
+}

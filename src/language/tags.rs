@@ -1,0 +1,264 @@
+//! What stands inside the tags of a template: the templates it names, its filters and its tests.
+//!
+//! The template engine finds these only while it runs; reading the tags finds them before. Text
+//! outside of tags, comments and raw blocks say nothing, and neither do strings inside of tags,
+//! except where a template is named.
+
+use std::ops::Range;
+
+/// A tag that names other templates.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// `include`, `import`, `from` or `extends`.
+    pub keyword: String,
+    /// The whole tag.
+    pub tag: Range<usize>,
+    /// The templates it names, with the places of their names; none if an expression names them.
+    pub names: Vec<(String, Range<usize>)>,
+    /// Whether one of them has to exist.
+    pub required: bool,
+}
+
+/// What the tags of a template, or an expression, name.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Tags {
+    /// Other templates.
+    pub references: Vec<Reference>,
+    /// Filters: `x | name`.
+    pub filters: Vec<(String, Range<usize>)>,
+    /// Tests: `x is name`.
+    pub tests: Vec<(String, Range<usize>)>,
+    /// Words that are no attributes; some are words of the language itself.
+    pub names: Vec<(String, Range<usize>)>,
+}
+
+impl Tags {
+    /// Reads the tags of a template.
+    pub fn of_template(text: &str) -> Tags {
+        let mut tags = Tags::default();
+        let mut at = 0;
+        while let Some(start) = text[at..].find('{').map(|offset| at + offset) {
+            at = match text.as_bytes().get(start + 1) {
+                Some(b'#') => text[start..].find("#}").map_or(text.len(), |end| start + end + 2),
+                Some(b'{') => tags.read_tag(text, start, "}}", Tags::read_operators),
+                Some(b'%') => tags.read_tag(text, start, "%}", Tags::read_block),
+                _ => start + 1,
+            };
+        }
+        tags
+    }
+
+    /// Reads an expression.
+    pub fn of_expression(text: &str) -> Tags {
+        let mut tags = Tags::default();
+        let (tokens, _) = tokens(text, 0, None);
+        tags.read_operators(text, &tokens, 0..text.len());
+        tags
+    }
+
+    /// Reads the tag that begins at `start`; gives where the text goes on.
+    fn read_tag(
+        &mut self,
+        text: &str,
+        start: usize,
+        close: &str,
+        read: fn(&mut Tags, &str, &[Token], Range<usize>),
+    ) -> usize {
+        let (tokens, end) = tokens(text, start + 2, Some(close));
+        read(self, text, &tokens, start..end);
+        match tokens.first() {
+            Some(first) if close == "%}" && first.is(text, "raw") => end_of_raw(text, end),
+            _ => end,
+        }
+    }
+
+    fn read_block(&mut self, text: &str, tokens: &[Token], tag: Range<usize>) {
+        let Some((first, rest)) = tokens.split_first() else { return };
+        let keyword = &text[first.range.clone()];
+        match keyword {
+            "include" | "import" | "from" | "extends" => self.read_reference(text, keyword, rest, tag),
+            "filter" => {
+                if let Some(filter) = rest.first().filter(|token| token.kind == Kind::Name) {
+                    self.filters.push((text[filter.range.clone()].to_owned(), filter.range.clone()));
+                }
+                self.read_operators(text, rest, tag);
+            }
+            _ => self.read_operators(text, rest, tag),
+        }
+    }
+
+    fn read_reference(&mut self, text: &str, keyword: &str, rest: &[Token], tag: Range<usize>) {
+        let listed = rest.first().is_some_and(|token| token.is(text, "["));
+        let is_end = |token: &Token| if listed { token.is(text, "]") } else { token.kind == Kind::Name };
+        let end = rest.iter().position(is_end).unwrap_or(rest.len());
+        let plain = |token: &Token| {
+            token.kind == Kind::String || (listed && ["[", ","].iter().any(|mark| token.is(text, mark)))
+        };
+        let mut names = Vec::new();
+        let dynamic = !rest[..end].iter().all(plain) || rest.iter().any(|token| token.is(text, "if"));
+        if !dynamic {
+            for token in rest[..end].iter().filter(|token| token.kind == Kind::String) {
+                let inner = token.range.start + 1..token.range.end - 1;
+                names.push((text[inner].to_owned(), token.range.clone()));
+            }
+        }
+        let required = !rest.iter().any(|token| token.is(text, "ignore"));
+        self.references.push(Reference { keyword: keyword.to_owned(), tag, names, required });
+    }
+
+    fn read_operators(&mut self, text: &str, tokens: &[Token], _tag: Range<usize>) {
+        for (index, token) in tokens.iter().enumerate() {
+            let mut behind = tokens[index + 1..].iter();
+            let before = index.checked_sub(1).map(|before| &tokens[before]);
+            let attribute = before.is_some_and(|before| before.is(text, "."));
+            if !attribute {
+                self.names.extend(token.named(text));
+            }
+            if token.is(text, "|") {
+                self.filters.extend(behind.next().and_then(|name| name.named(text)));
+            } else if token.is(text, "is") && !attribute {
+                let name = behind.find(|token| !token.is(text, "not"));
+                self.tests.extend(name.and_then(|name| name.named(text)));
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Name,
+    String,
+    Other,
+}
+
+#[derive(Debug)]
+struct Token {
+    kind: Kind,
+    range: Range<usize>,
+}
+
+impl Token {
+    fn is(&self, text: &str, what: &str) -> bool {
+        self.kind != Kind::String && text[self.range.clone()] == *what
+    }
+
+    fn named(&self, text: &str) -> Option<(String, Range<usize>)> {
+        (self.kind == Kind::Name).then(|| (text[self.range.clone()].to_owned(), self.range.clone()))
+    }
+}
+
+/// The tokens from `start` to the closing mark of the tag, and where the text goes on behind it.
+fn tokens(text: &str, start: usize, close: Option<&str>) -> (Vec<Token>, usize) {
+    let mut tokens = Vec::new();
+    let mut at = start;
+    while let Some(first) = text[at..].chars().next() {
+        if let Some(close) = close
+            && text[at..].starts_with(close)
+        {
+            return (tokens, at + close.len());
+        }
+        let (kind, length) = match first {
+            '"' | '\'' => (Kind::String, string_length(&text[at..], first)),
+            _ if first.is_alphanumeric() || first == '_' => {
+                let is_part = |character: char| character.is_alphanumeric() || character == '_';
+                let length = text[at..].find(|character| !is_part(character)).unwrap_or(text.len() - at);
+                (if first.is_numeric() { Kind::Other } else { Kind::Name }, length)
+            }
+            _ => (Kind::Other, first.len_utf8()),
+        };
+        // the mark of whitespace control at a tag's beginning is no operator
+        let is_mark = at == start && close.is_some() && matches!(first, '-' | '+');
+        if !first.is_whitespace() && !is_mark {
+            tokens.push(Token { kind, range: at..at + length });
+        }
+        at += length;
+    }
+    (tokens, text.len())
+}
+
+/// The length of a string literal with its quotes; one that is not closed is no string.
+fn string_length(text: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (index, character) in text.char_indices().skip(1) {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            _ if character == quote => return index + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Where the text goes on behind `{% endraw %}`.
+fn end_of_raw(text: &str, start: usize) -> usize {
+    let mut at = start;
+    while let Some(open) = text[at..].find("{%").map(|offset| at + offset) {
+        let inner = text[open + 2..].trim_start_matches(['-', '+']).trim_start();
+        if let Some(rest) = inner.strip_prefix("endraw") {
+            let end = text.len() - rest.len();
+            return text[end..].find("%}").map_or(text.len(), |offset| end + offset + 2);
+        }
+        at = open + 2;
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(found: &[(String, Range<usize>)]) -> Vec<&str> {
+        found.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    #[test]
+    fn filters_and_tests_are_found_in_tags_only() {
+        let text = "a | no {{ a | upper is lower }} {# {{ b | no }} #}{% if 'x | no' is not defined %}\
+                    {% raw %}{{ c | no }}{% endraw %}{%- filter trim | title %}é{% endfilter %}{{ a.is }}";
+        let tags = Tags::of_template(text);
+        assert_eq!(names(&tags.filters), ["upper", "trim", "title"]);
+        assert_eq!(names(&tags.tests), ["lower", "defined"]);
+        for (name, range) in tags.filters.iter().chain(&tags.tests) {
+            assert_eq!(&text[range.clone()], name);
+        }
+        assert_eq!(names(&Tags::of_expression("a|first if b is odd else 'c|x'").filters), ["first"]);
+    }
+
+    #[test]
+    fn names_are_words_that_are_no_attributes() {
+        let tags = Tags::of_template("x {{ a.b['c'] }}{# d #}{% set e = a %}");
+        assert_eq!(names(&tags.names), ["a", "e", "a"]);
+    }
+
+    #[test]
+    fn the_templates_that_a_template_names_are_found() {
+        let text = r#"{% include "a" %}{%- import 'b' as c -%}{% from "d" import e %}{% extends "f" %}
+            {% include ["g", "h"] ignore missing %}{% include name %}{% include "i" if x else "j" %}"#;
+        let tags = Tags::of_template(text);
+        let found: Vec<_> = tags.references.iter().map(|one| (names(&one.names), one.required)).collect();
+        assert_eq!(
+            found,
+            [
+                (vec!["a"], true),
+                (vec!["b"], true),
+                (vec!["d"], true),
+                (vec!["f"], true),
+                (vec!["g", "h"], false),
+                (vec![], true),
+                (vec![], true),
+            ]
+        );
+        assert_eq!(&text[tags.references[0].tag.clone()], r#"{% include "a" %}"#);
+        assert_eq!(&text[tags.references[0].names[0].1.clone()], r#""a""#);
+    }
+
+    #[test]
+    fn unfinished_tags_end_with_the_text() {
+        for text in ["{{", "{{ 'a", "{% include 'a", "{# a", "{% raw %} {% x", "{", "{%", "é{{é|", "{{ '\\"]
+        {
+            let tags = Tags::of_template(text);
+            assert!(tags.filters.is_empty(), "{text}");
+        }
+    }
+}

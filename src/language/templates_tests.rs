@@ -1,0 +1,121 @@
+use minijinja::context;
+
+use super::*;
+use crate::parse::value::Value as Parsed;
+
+/// What a template of that kind prints with `x`, or the text of its error.
+fn rendered(kind: TextKind, template: &str, x: Value) -> Result<String, String> {
+    let mut templates = Templates::default();
+    let name = templates.add("the template", kind, template).unwrap();
+    templates.render(&name, context! { x }).map_err(|error| error_text(&error))
+}
+
+fn content(template: &str, x: impl Into<Value>) -> String {
+    rendered(TextKind::Content, template, x.into()).unwrap()
+}
+
+#[test]
+fn truth_is_printed_in_asterisks_words_and_nothing_as_nothing() {
+    assert_eq!(content("{{ x }}", true), "True");
+    assert_eq!(content("{{ not x }}", true), "False");
+    assert_eq!(content("[{{ x }}]", ()), "[]");
+    assert_eq!(content("{{ x }}", 1), "1");
+    assert_eq!(content("{{ x }}", "<a> & 'b'"), "<a> & 'b'");
+}
+
+#[test]
+fn block_tags_leave_no_lines_and_the_last_line_end_stays() {
+    assert_eq!(content("a\n  {% if x %}\nb\n  {% endif %}\nc\n", true), "a\nb\nc\n");
+}
+
+#[test]
+fn what_stands_in_a_command_stays_one_argument() {
+    for (value, argument) in [
+        ("6001", "6001"),
+        ("with space", "\"with space\""),
+        ("", "\"\""),
+        ("a\"b", "\"a\\\"b\""),
+        ("a\\b", "\"a\\\\b\""),
+        ("tab\there", "\"tab\there\""),
+        ("größe", "größe"),
+    ] {
+        let command = rendered(TextKind::Command, "sip show peer {{ x }} load", value.into()).unwrap();
+        assert_eq!(command, format!("sip show peer {argument} load"));
+    }
+    // the words of the template itself are the operator's own
+    assert_eq!(rendered(TextKind::Command, "a 'b c' \"d\"", ().into()).unwrap(), "a 'b c' \"d\"");
+}
+
+#[test]
+fn what_stands_in_a_link_stays_one_segment() {
+    let link = |x: Value| rendered(TextKind::Link, "../{{ x }}", x).unwrap();
+    assert_eq!(link("a/../../etc".into()), "../a%2F..%2F..%2Fetc");
+    assert_eq!(link("..".into()), "../%2E.");
+    assert_eq!(link("".into()), "../%");
+    let twin = Bound::new("6001~2".into(), Parsed::Text("6001".into()));
+    assert_eq!(link(Value::from_object(twin)), "../6001~2");
+}
+
+#[test]
+fn a_name_that_is_not_there_is_told_by_name() {
+    let error = rendered(TextKind::Content, "a\n{{ y.z }}", ().into()).unwrap_err();
+    assert!(error.contains("line 2"), "{error}");
+    let error = rendered(TextKind::Content, "{{ x.nothing }}", context! { secret => "hunter2" }).unwrap_err();
+    assert!(!error.contains("hunter2"), "{error}");
+    let mut templates = Templates::default();
+    let name =
+        templates.add("t", TextKind::Content, "{{ b.c }}{% set d = a %}{{ d }}{{ range(3) }}").unwrap();
+    assert_eq!(templates.names(&name), ["a", "b"]);
+}
+
+#[test]
+fn an_endless_template_is_stopped() {
+    let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{{ a * b }}{% endfor %}{% endfor %}";
+    let mut templates = Templates::default();
+    assert_eq!(templates.environment.fuel(), Some(FUEL));
+    templates.environment.set_fuel(Some(10_000)); // the same, sooner
+    let name = templates.add("endless", TextKind::Content, endless).unwrap();
+    let error = error_text(&templates.render(&name, ().into()).unwrap_err());
+    assert!(error.starts_with("the template takes too many steps and was stopped (endless"), "{error}");
+}
+
+#[test]
+fn every_listed_filter_and_test_is_there_and_others_are_not() {
+    let templates = Templates::default();
+    for name in FILTERS {
+        assert!(templates.is_known("filter", name), "{name}");
+    }
+    for name in TESTS {
+        assert!(templates.is_known("test", name), "{name}");
+    }
+    let tags = Tags::of_template("{{ a | uper }}{{ a is defind }}");
+    let unknown: Vec<_> = templates.unknown_operators(&tags).into_iter().map(|one| one.message).collect();
+    assert_eq!(unknown, ["there is no filter `uper`", "there is no test `defind`"]);
+}
+
+#[test]
+fn an_expression_that_assigns_is_told_how_to_compare() {
+    let templates = Templates::default();
+    let mistake = templates.expression("a = 1").unwrap_err();
+    assert_eq!(mistake.help.as_deref(), Some("compare with `==`"));
+    assert_eq!(mistake.range, Some(2..3));
+}
+
+#[test]
+fn names_set_around_a_place_are_not_read_from_outside() {
+    let templates = Templates::default();
+    let text = "{% for a in b %}HERE{% endfor %}";
+    let names = ["a".to_owned(), "c".to_owned()];
+    let outside = templates.read_from_outside(text, text.find("HERE").unwrap(), &names);
+    assert!(outside.contains("c") && !outside.contains("a"), "{outside:?}");
+}
+
+#[test]
+fn the_documentation_lists_every_filter_and_test() {
+    let document = include_str!("../../docs/tree-language.md");
+    for (title, names) in [("- Filters: ", &FILTERS[..]), ("- Tests: ", &TESTS[..])] {
+        let line = document.lines().find_map(|line| line.strip_prefix(title)).unwrap();
+        let listed: Vec<_> = line.split(' ').map(|name| name.trim_matches('`')).collect();
+        assert_eq!(listed, names, "{title}");
+    }
+}

@@ -1,0 +1,110 @@
+//! Tree files without mistakes, and what is made of them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use astfs::language::{
+    Content, Format, LoadOptions, Model, Printed, Query, Question, SecretSource, Segment, load,
+};
+use astfs::parse::Parser;
+
+fn model(path: impl AsRef<Path>) -> Model {
+    let (model, report) = load(path.as_ref(), &LoadOptions::default()).expect("a readable file");
+    assert!(report.diagnostics().is_empty(), "{}", report.render(false));
+    model.expect("a model, since there is no mistake")
+}
+
+fn good(name: &str) -> Model {
+    model(Path::new("tests/language/good").join(name))
+}
+
+fn query<'a>(model: &'a Model, name: &str) -> &'a Query {
+    model.query(*model.query_names.get(name).expect("a declared query"))
+}
+
+#[test]
+fn the_trees_that_come_with_astfs_have_no_mistakes() {
+    for path in ["trees/basic.toml", "trees/asterisk.toml"] {
+        assert!(!model(path).entries.is_empty());
+    }
+}
+
+#[test]
+fn every_key_has_its_effect() {
+    let model = good("every_key.toml");
+    let server = model.server.as_ref().expect("a server");
+    assert_eq!(server.address.as_deref(), Some("[::1]:5038"));
+    assert_eq!(server.secret, Some(SecretSource::File("/etc/astfs/secret".into())));
+    assert!(server.md5);
+    assert_eq!((model.defaults.mode, model.defaults.dir_mode), (0o440, 0o550));
+    assert_eq!((model.defaults.uid, model.defaults.gid), (Some(0), Some(7)));
+    assert_eq!(model.defaults.ttl, Duration::from_millis(1500));
+    let peers = query(&model, "peers");
+    assert_eq!(peers.timeout, Duration::from_secs(120));
+    assert_eq!(peers.rows, ["list", "peers"]);
+    assert_eq!(peers.refresh.on, ["peerstatus", "reload"]);
+    assert_eq!(peers.refresh.every, Some(Duration::from_secs(300)));
+    assert_eq!(peers.fields.len(), 1);
+    assert_eq!(peers.needs, [model.query_names["load"]]);
+    assert!(matches!(peers.question, Question::Action { ref headers, .. } if headers[0].0 == "Peer"));
+    assert!(
+        matches!(query(&model, "channels").parser, Some(Parser::Concise { ref names }) if names.len() == 2)
+    );
+    assert!(matches!(query(&model, "safe").question, Question::Data { search: None, filter: Some(_), .. }));
+}
+
+#[test]
+fn a_query_is_asked_once_for_each_record_of_the_path_variables_it_mentions() {
+    let model = good("every_key.toml");
+    assert_eq!(query(&model, "peers").parameters, [] as [&str; 0]);
+    assert_eq!(query(&model, "peer_of_action").parameters, ["peer"]);
+    assert_eq!(query(&model, "codecs").parameters, ["peer"], "by way of another query");
+    assert_eq!(query(&model, "either").parameters, ["peer"], "by way of `any`");
+    let codec = model.variables.iter().find(|one| one.name == "codec").expect("a path variable");
+    assert_eq!((codec.binding.as_str(), codec.key.as_deref()), ("format", Some("name")));
+    assert_eq!(model.variables[0].key.as_deref(), Some("ObjectName"), "the query's own");
+}
+
+#[test]
+fn entries_are_what_their_keys_say() {
+    let model = good("entries.toml");
+    let content = |path: &str| {
+        let named = |segment: &Segment| match segment {
+            Segment::Literal(name) => name.clone(),
+            Segment::Variable { prefix, name, suffix } => format!("{prefix}{{{name}}}{suffix}"),
+        };
+        let entry = model
+            .entries
+            .iter()
+            .find(|entry| entry.path.segments.iter().map(named).collect::<Vec<_>>().join("/") == path);
+        &entry.expect("an entry").content
+    };
+    assert!(
+        matches!(content("escapes"), Content::Text(text) if **text == *"tab\t\"ü\" \u{1F600}\n".as_bytes())
+    );
+    assert!(matches!(content("folded"), Content::Text(text) if **text == *b"one line\n"));
+    assert!(matches!(content("directory"), Content::Directory));
+    assert!(matches!(content("link"), Content::Link(_)));
+    assert!(matches!(content("raw"), Content::Raw(_)));
+    assert!(matches!(content("raw-data"), Content::Raw(_)));
+    assert!(matches!(content("parsed"), Content::Printed { format: Format::Text, .. }));
+    assert!(matches!(content("action"), Content::Printed { format: Format::Text, value: Printed::Query(_) }));
+    assert!(matches!(content("computed"), Content::Template { result: Some(_), .. }));
+    for (path, expected) in ["text", "json", "env", "csv", "table", "toml"].into_iter().zip([
+        Format::Text,
+        Format::Json,
+        Format::Env,
+        Format::Csv,
+        Format::Table,
+        Format::Toml,
+    ]) {
+        let path = format!("as/{path}");
+        assert!(matches!(content(&path), Content::Printed { format, .. } if *format == expected), "{path}");
+    }
+    assert!(matches!(content("x-{version}.d/file"), Content::Text(_)));
+}
+
+#[test]
+fn templates_that_name_templates_see_what_these_set() {
+    assert_eq!(good("includes/tree.toml").entries.len(), 4);
+}
