@@ -16,9 +16,9 @@ use super::tags::Tags;
 use super::value::Bound;
 use super::words::{FILTERS, TESTS};
 
-/// Steps a template may take before it is stopped; a 70-line loop over 10,000 records takes about a
-/// tenth of it.
-const FUEL: u64 = 100_000_000;
+/// Steps a template may take before it is stopped: a loop over 100,000 records that prints ten fields
+/// of each takes about half of it.
+const FUEL: u64 = 20_000_000;
 
 /// Where a template's output goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
