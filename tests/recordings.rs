@@ -1,5 +1,7 @@
 //! What real servers said, recorded, and the tree that comes of it: over the library and on a mount.
 
+#![allow(clippy::expect_used, reason = "what fails here is the promise, told with these words")]
+
 mod support;
 
 use std::path::PathBuf;
