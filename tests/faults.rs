@@ -7,10 +7,12 @@ mod support;
 
 use std::fs;
 use std::io;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use astfs::simulator::{Content, Fault, Version};
 use nix::libc::{EACCES, ECONNREFUSED, EHOSTDOWN, EIO, ETIMEDOUT};
+use nix::sys::signal::Signal;
 use support::mount::{Mounted, fuse_available};
 use support::simulated::{Simulated, TreeFile};
 use support::wait_until;
@@ -208,6 +210,31 @@ fn silence_ends_in_etimedout_after_the_timeout_of_the_tree_and_holds_up_nothing_
     wait_for(&mounted, "uptime", "System uptime");
     server.set_fault(None);
     wait_for(&mounted, "version", "Asterisk 16");
+}
+
+#[test]
+fn a_question_that_is_never_answered_keeps_neither_the_program_nor_its_reader() {
+    if !fuse_available() {
+        return;
+    }
+    let (server, _) = simulated(Version::Asterisk16);
+    let tree = TreeFile::new(&TREE.replace("timeout = \"1s\"", "timeout = \"1h\""));
+    let mut mounted = server.mount(&tree.path());
+    wait_for(&mounted, "uptime", "System uptime");
+    server.set_fault_for("core show version", Fault::Silent);
+    let reader = Command::new("cat").arg(mounted.join("version")).stderr(Stdio::null()).spawn();
+    let mut reader = reader.expect("cat starts");
+    assert!(wait_until(PATIENCE, || server.questions().contains(&"core show version".to_owned())));
+    mounted.signal(Signal::SIGTERM);
+    let status = mounted.wait(PATIENCE);
+    let mut read = None;
+    let released = wait_until(PATIENCE, || {
+        read = reader.try_wait().expect("a child can be waited for");
+        read.is_some()
+    });
+    let _ = reader.kill();
+    assert_eq!(status.and_then(|status| status.code()), Some(0), "{}", mounted.stderr());
+    assert!(released && read.is_some_and(|status| !status.success()), "the reader got {read:?}");
 }
 
 #[test]

@@ -244,6 +244,34 @@ fn a_daemon_that_cannot_mount_says_so_before_its_command_ends() {
 }
 
 #[test]
+fn the_demo_needs_no_asterisk_and_leaves_nothing_behind() {
+    if !fuse_available() {
+        return;
+    }
+    for version in ["13", "16"] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mount_point = folder.path().join("made/by/the demo");
+        let mut demo = astfs();
+        demo.arg("demo")
+            .arg(&mount_point)
+            .args(["--peers", "50", "--asterisk", version])
+            .env("TMPDIR", folder.path());
+        let demo = Mounted::run(demo, &mount_point).unwrap_or_else(|error| panic!("{error}"));
+        let online = demo.join("users/sipfriends/_online");
+        let somebody = || fs::read_dir(&online).is_ok_and(|names| names.count() > 0);
+        assert!(wait_until(PATIENCE, somebody), "{version}: {}", demo.stderr());
+        let full = fs::read_dir(&online).ok().and_then(|mut names| names.next()?.ok());
+        let full = full.expect("somebody is online").path().join("full");
+        assert!(fs::read_to_string(full).expect("a phone's file").contains("\nuseragent="), "{version}");
+        let (status, said) = demo.unmount();
+        assert_eq!(status.code(), Some(0), "{said}");
+        assert!(!mount_point.exists(), "the directory that it made stays");
+        let left: Vec<_> = fs::read_dir(folder.path()).expect("the folder").filter_map(Result::ok).collect();
+        assert_eq!(left.len(), 1, "besides `made`: {left:?}");
+    }
+}
+
+#[test]
 fn exit_statuses_are_those_that_help_promises() {
     let help = run([Path::new("--help")]);
     let promised = "Exit status: 0 done, 1 failed, 2 wrong usage, 3 mistakes in the tree file,\n\
