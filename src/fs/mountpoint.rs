@@ -7,6 +7,7 @@ use std::process::Command;
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
+use nix::sys::statvfs::statvfs;
 
 /// How the kernel lists an astfs mount: with this source, and, as mounted by `fusermount3`, this type.
 pub const SOURCE: &str = "astfs";
@@ -36,15 +37,11 @@ pub fn inspect(mountpoint: &Path) -> std::io::Result<MountState> {
     if source != SOURCE || !TYPES.contains(&filesystem.as_str()) {
         return Ok(MountState::Other);
     }
-    match std::fs::metadata(&target) {
-        Err(error) if is_disconnected(&error) => Ok(MountState::Stale),
+    // always answered by the process behind the mount; attributes the kernel would remember for it
+    match statvfs(&target) {
+        Err(Errno::ENOTCONN | Errno::ECONNABORTED) => Ok(MountState::Stale),
         _ => Ok(MountState::Astfs),
     }
-}
-
-/// Whether an error says that the process behind a mount has gone.
-fn is_disconnected(error: &std::io::Error) -> bool {
-    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::ENOTCONN | Errno::ECONNABORTED))
 }
 
 /// Takes a mount away at once, even while files in it are open: they stay readable to whoever has

@@ -12,7 +12,7 @@ use super::server::Server;
 use super::snapshot::Snapshot;
 use crate::ami::Action;
 use crate::language::{
-    Expression, Model, Query, QueryId, Question, TemplateName, error_text, from_template, to_template,
+    Expression, Model, Query, QueryId, Question, TemplateName, error_text, escape, from_template, to_template,
 };
 use crate::parse::text;
 use crate::parse::value::{Fields, Shapes, Value};
@@ -152,25 +152,40 @@ impl Queries {
         }
         let scope = Scope::new(self, bindings, reads);
         let mut shapes = Shapes::new();
-        let mut one = |row: &Value| -> Result<Value, Unready> {
+        let mut told = false;
+        let mut one = |row: &Value, among_others: bool| -> Result<Value, Unready> {
             let mut fields = Fields::new();
+            let mut lacking = Vec::new();
             for (name, evaluate) in &compiled {
                 let scope = scope.clone().with("row", to_template(row));
                 let value = evaluate(scope.context());
                 let value = value
-                    .map_err(|error| self.template_error(&format!("{}.{name}", query.name), &error, reads))?;
-                fields.push(name, from_template(&value));
+                    .map_err(|error| self.template_error(&format!("{}.{name}", query.name), &error, reads));
+                match value {
+                    Ok(value) => fields.push(name, from_template(&value)),
+                    // one odd record must not hide the others
+                    Err(Unready::Failed(error @ QueryError::Template { .. })) if among_others => {
+                        if !std::mem::replace(&mut told, true) {
+                            let key = query.key.as_ref().and_then(|key| row.get(key)?.as_str());
+                            tracing::warn!("record `{}` lacks a field: {error}", escape(key.unwrap_or("?")));
+                        }
+                        lacking.push(name.as_str());
+                    }
+                    Err(unready) => return Err(unready),
+                }
             }
             for (name, value) in row.as_record().into_iter().flat_map(|record| record.iter()) {
-                if !fields.contains(name) {
+                if !fields.contains(name) && !lacking.contains(&name) {
                     fields.push(name, value.clone());
                 }
             }
             Ok(fields.finish(&mut shapes))
         };
         match &value {
-            Value::List(rows) => Ok(rows.iter().map(one).collect::<Result<Vec<_>, _>>()?.into()),
-            row => one(row),
+            Value::List(rows) => {
+                Ok(rows.iter().map(|row| one(row, true)).collect::<Result<Vec<_>, _>>()?.into())
+            }
+            row => one(row, false),
         }
     }
 

@@ -12,7 +12,10 @@
 pub mod asterisk;
 pub mod counts;
 pub mod mount;
+pub mod recorded;
+pub mod simulated;
 pub mod sip;
+pub mod walk;
 
 use std::time::{Duration, Instant};
 

@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::statvfs::statvfs;
 use nix::unistd::{Pid, geteuid};
 use tempfile::TempDir;
 
@@ -178,15 +180,15 @@ pub fn astfs() -> Command {
 pub fn is_mounted(path: &Path) -> bool {
     let device = |path: &Path| fs::symlink_metadata(path).map(|metadata| metadata.dev()).ok();
     match (device(path), path.parent().and_then(device)) {
-        (Some(here), Some(above)) => here != above,
+        (Some(here), Some(above)) => here != above && !is_dead(path),
         _ => false,
     }
 }
 
-/// Whether a mount is left whose server has died.
-fn is_dead(path: &Path) -> bool {
-    let dead = |error: std::io::Error| error.raw_os_error() == Some(nix::libc::ENOTCONN);
-    fs::symlink_metadata(path).err().is_some_and(dead)
+/// Whether a mount is left whose server has died. The kernel may still know the attributes of its directories, so
+/// the filesystem itself is asked.
+pub fn is_dead(path: &Path) -> bool {
+    statvfs(path) == Err(Errno::ENOTCONN)
 }
 
 /// Takes the mount away even if it is in use; says whether that worked.

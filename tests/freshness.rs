@@ -1,0 +1,115 @@
+//! When the server changes: what it tells by an event is seen at once, and whoever reads is not torn.
+
+#![allow(clippy::expect_used, reason = "what fails here is the promise, told with these words")]
+
+mod support;
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use astfs::simulator::{Content, Peer, Version, text};
+use support::mount::fuse_available;
+use support::simulated::{Simulated, TreeFile, shipped};
+use support::wait_until;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_peer_that_registers_or_leaves_moves_between_online_and_offline() {
+    if !fuse_available() {
+        return;
+    }
+    for version in [Version::Asterisk13, Version::Asterisk16] {
+        let server = Simulated::start(Content::new(version).peers(["alice", "bob"].map(Peer::new)));
+        let mounted = server.mount(&shipped("asterisk.toml"));
+        let directories = ["users/sipfriends", "peers/sip"].map(|path| mounted.join(path));
+        let stands = |presence: &str, name: &str| {
+            directories.iter().any(|path| path.join(presence).join(name).join("full").exists())
+        };
+        assert!(stands("_offline", "alice") && !stands("_online", "alice"), "{version:?}");
+        for _ in 0..3 {
+            assert!(server.register("alice"));
+            let moved = wait_until(PATIENCE, || stands("_online", "alice") && !stands("_offline", "alice"));
+            assert!(moved, "{version:?}: {}", mounted.stderr());
+            // the kernel may know her file's name for a moment longer than the link's
+            let full =
+                || directories.iter().find_map(|path| fs::read_to_string(path.join("alice/full")).ok());
+            let tells = || full().is_some_and(|full| full.contains("fullcontact=sip:alice@"));
+            assert!(wait_until(PATIENCE, tells), "{version:?}: {:?}", full());
+            assert!(server.unregister("alice"));
+            let back = wait_until(PATIENCE, || stands("_offline", "alice") && !stands("_online", "alice"));
+            assert!(back, "{version:?}: {}", mounted.stderr());
+        }
+        assert!(stands("_offline", "bob"), "{version:?}: who did not move stays");
+    }
+}
+
+#[test]
+fn whoever_has_a_file_open_reads_one_version_to_its_end() {
+    if !fuse_available() {
+        return;
+    }
+    let tree = TreeFile::new(
+        "[server]\naddress = \"127.0.0.1:5038\"\nuser = \"astfs\"\n\
+         [query.peers]\ndata = \"/asterisk/channel/sip/peers\"\nkey = \"name\"\nrefresh = { on = [\"PeerStatus\"] }\n\
+         [tree]\n\
+         \"long\" = { render = \"{% for peer in peers %}{% for i in range(60000) %}\
+         {{ peer.description }} {{ i }}\\n{% endfor %}{% endfor %}\" }\n",
+    );
+    let described = |description: &str| {
+        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 60_000);
+        let mut peer = Peer::new("alice").registered(address, "phone", 600);
+        peer.description = text(description);
+        peer
+    };
+    let server = Simulated::start(Content::new(Version::Asterisk13).peer(described("before")));
+    let mounted = server.mount(&tree.path());
+    let path = mounted.join("long");
+
+    let mut opened = File::open(&path).expect("it opens");
+    let mut read = vec![0; 5000];
+    opened.read_exact(&mut read).expect("it reads");
+    server.add_peer(described("and afterwards"));
+    assert!(server.register("alice"), "the event that tells of it");
+    let size = || fs::metadata(&path).expect("it is there").len();
+    let old_size = opened.metadata().expect("an open file has a size").len();
+    assert!(wait_until(PATIENCE, || size() != old_size), "{}", mounted.stderr());
+
+    opened.read_to_end(&mut read).expect("it reads on");
+    assert_eq!(read.len() as u64, old_size);
+    let lines = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    let read = lines(read);
+    assert_eq!(read.lines().count(), 60_000);
+    assert!(read.lines().all(|line| line.starts_with("before ")), "two versions are mixed");
+    let new = lines(fs::read(&path).expect("the new version"));
+    assert_eq!(new.len() as u64, size());
+    assert!(new.lines().all(|line| line.starts_with("and afterwards ")), "the new version is not whole");
+    assert!(new.ends_with("and afterwards 59999\n"));
+}
+
+#[test]
+fn sizes_fit_the_bytes_while_everything_changes() {
+    if !fuse_available() {
+        return;
+    }
+    let server = Simulated::start(Content::new(Version::Asterisk16).peers(["alice", "bob"].map(Peer::new)));
+    let mounted = server.mount(&shipped("asterisk.toml"));
+    for round in 0..60 {
+        if round % 2 == 0 {
+            server.register("alice")
+        } else {
+            server.unregister("alice")
+        };
+        for directory in ["users/sipfriends", "peers/sip"] {
+            let path = mounted.join(directory).join("alice/full");
+            let Ok(mut file) = File::open(&path) else { continue };
+            let size = file.metadata().expect("an open file has a size").len();
+            let mut read = Vec::new();
+            file.read_to_end(&mut read).expect("it reads");
+            assert_eq!(read.len() as u64, size, "round {round}: {}", String::from_utf8_lossy(&read));
+            assert!(size > 500 && read.ends_with(b"\n"), "{}", String::from_utf8_lossy(&read));
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! What real servers said, recorded, and the tree that comes of it: over the library and on a mount.
+
+#![allow(clippy::expect_used, reason = "what fails here is the promise, told with these words")]
+
+mod support;
+
+use std::path::PathBuf;
+
+use astfs::simulator::{Content, Version};
+use support::recorded::{Record, records};
+use support::simulated::{Simulated, shipped, text, transcripts};
+use support::walk::{Shown, Walk, file, link, names, walk, walk_tree};
+
+const SIP_PEERS: &str = "data get /asterisk/channel/sip/peers";
+const OF_A_SIP_PEER: [&str; 5] = ["codecs", "contexts", "credentials", "full", "huntgroups"];
+/// Where records of each type stand.
+const SIP_TYPES: [(&str, &str); 3] =
+    [("peers/sip", "peer"), ("users/sipfriends", "friend"), ("users/sipusers", "user")];
+
+fn recordings_of(version: Version, folder: &str) -> Content {
+    Content::new(version).recordings(transcripts(folder)).expect("the recordings are there")
+}
+
+fn recorded_answer(name: &str) -> String {
+    let path = transcripts(name);
+    text(&std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+}
+
+/// The hostile recording in the place of the ordinary one.
+fn hostile_content() -> Content {
+    let request = [("Action", "Command"), ("Command", SIP_PEERS), ("ActionID", "h")];
+    recordings_of(Version::Asterisk13, "13")
+        .answer(&request, recorded_answer("13/hostile_data_sip_peers.txt"))
+}
+
+/// The tree through the library, in the order of its questions.
+fn through_the_library(server: &Simulated) -> Walk {
+    let tree = server.open(&shipped("asterisk.toml"));
+    server.runtime().block_on(walk_tree(&tree))
+}
+
+/// The file name of a record, by the documented rule, as far as the recordings need it.
+fn file_name(name: &str) -> String {
+    match name {
+        ".." => "%2E.".into(),
+        "_online" => "_online~2".into(),
+        _ => name.replace('/', "%2F"),
+    }
+}
+
+/// Everything that stands below `peers/sip`, `users/sipfriends` and `users/sipusers`, from the
+/// recorded `data get`.
+fn check_sip(seen: &Walk, peers: &[Record]) {
+    for (directory, kind) in SIP_TYPES {
+        let of_kind: Vec<&Record> = peers.iter().filter(|peer| peer.text("type") == kind).collect();
+        let mut expected: Vec<String> = of_kind.iter().map(|peer| file_name(&peer.text("name"))).collect();
+        expected.extend(["_offline".into(), "_online".into()]);
+        expected.sort();
+        assert_eq!(names(seen, directory), expected, "{directory}");
+
+        for presence in ["_offline", "_online"] {
+            let there =
+                of_kind.iter().filter(|peer| (presence == "_online") != peer.text("fullcontact").is_empty());
+            let mut expected: Vec<String> =
+                there.map(|peer| format!("../{}", file_name(&peer.text("name")))).collect();
+            expected.sort();
+            let below = format!("{directory}/{presence}");
+            let mut targets: Vec<String> =
+                names(seen, &below).iter().map(|name| link(seen, &format!("{below}/{name}"))).collect();
+            targets.sort();
+            assert_eq!(targets, expected, "{below}");
+        }
+        for peer in of_kind {
+            check_files(seen, &format!("{directory}/{}", file_name(&peer.text("name"))), peer);
+        }
+    }
+}
+
+fn check_files(seen: &Walk, of_peer: &str, peer: &Record) {
+    assert_eq!(names(seen, of_peer), OF_A_SIP_PEER, "{of_peer}");
+    let lines = |fields: &[(&str, &str)]| -> String {
+        fields.iter().map(|(label, field)| format!("{label}={}\n", peer.text(field))).collect()
+    };
+    let same = |names: &[&'static str]| names.iter().map(|name| (*name, *name)).collect::<Vec<_>>();
+
+    let credentials = same(&[
+        "name",
+        "username",
+        "secret",
+        "md5secret",
+        "fromuser",
+        "fromdomain",
+        "cid_name",
+        "remotesecret",
+        "fullcontact",
+        "useragent",
+        "regexten",
+        "transports",
+    ]);
+    assert_eq!(file(seen, &format!("{of_peer}/credentials")), lines(&credentials));
+    let contexts = same(&["context", "subscribecontext"]);
+    assert_eq!(file(seen, &format!("{of_peer}/contexts")), lines(&contexts));
+    let huntgroups = same(&["vmexten", "unsolicited_mailbox", "mwi_from"]);
+    assert_eq!(file(seen, &format!("{of_peer}/huntgroups")), lines(&huntgroups));
+    let media = lines(&[
+        ("t38_maxdatagram", "t38_maxdatagram"),
+        ("rtptimeout", "rtptimeout"),
+        ("timer_t1", "timer_t1"),
+        ("timerb", "timer_b"),
+        ("maxcallbitrate", "maxcallbitrate"),
+        ("rtpkeepalive", "rtpkeepalive"),
+        ("rtpholdtimeout", "rtpholdtimeout"),
+        ("qualifyfreq", "qualifyfreq"),
+        ("autoframing", "autoframing"),
+    ]);
+    let codecs: String = peer.codecs().iter().map(|codec| format!("{codec}\n")).collect();
+    assert_eq!(file(seen, &format!("{of_peer}/codecs")), codecs + &media);
+
+    let online = if peer.text("fullcontact").is_empty() { "online=False" } else { "online=True" };
+    let mut expected = vec![online.to_owned()];
+    expected.extend(peer.lines());
+    let full = file(seen, &format!("{of_peer}/full"));
+    assert_eq!(full.lines().collect::<Vec<_>>(), expected, "{of_peer}/full");
+}
+
+fn check_iax(seen: &Walk, directory: &str, recorded: &[Record]) {
+    let mut expected: Vec<String> = recorded.iter().map(|record| record.text("name")).collect();
+    expected.sort();
+    assert!(!expected.is_empty(), "the recording has nobody for {directory}");
+    assert_eq!(names(seen, directory), expected, "{directory}");
+    for record in recorded {
+        let at = format!("{directory}/{}", record.text("name"));
+        assert_eq!(names(seen, &at), ["full"], "{at}");
+        let full = file(seen, &format!("{at}/full"));
+        assert_eq!(full.lines().collect::<Vec<_>>(), record.lines(), "{at}/full");
+    }
+}
+
+/// The whole tree of Asterisk 13, from the recorded answers.
+fn check_13(seen: &Walk, sip: &str) {
+    let top: Vec<&String> = seen.keys().filter(|path| !path.contains('/')).collect();
+    assert_eq!(top, ["config", "peers", "users"]);
+    assert_eq!(link(seen, "config"), "/etc/asterisk");
+    assert_eq!(names(seen, "peers"), ["iax2", "sip"]);
+    assert_eq!(names(seen, "users"), ["iax2", "sipfriends", "sipusers"]);
+    check_sip(seen, &records(&recorded_answer(sip)));
+    check_iax(seen, "peers/iax2", &records(&recorded_answer("13/cmd_data_iax2_peers.txt")));
+    check_iax(seen, "users/iax2", &records(&recorded_answer("13/cmd_data_iax2_users.txt")));
+}
+
+/// How often each realtime row was brought into memory, and the rows asked for.
+fn check_realtime_questions(server: &Simulated) {
+    let asked = server.questions();
+    let times = |question: &str| asked.iter().filter(|asked| *asked == question).count();
+    assert_eq!(times("realtime load sippeers 1 1"), 1, "{asked:#?}");
+    for name in ["zhecka", "zhecka1", "zhecka2"] {
+        assert_eq!(times(&format!("sip show peer {name} load")), 1, "{name} in {asked:#?}");
+    }
+    let last_load = asked.iter().rposition(|asked| asked.ends_with(" load"));
+    let peers = asked.iter().position(|asked| asked == SIP_PEERS);
+    assert!(last_load < peers, "peers are asked for before all rows are in memory: {asked:#?}");
+}
+
+/// Every file printed by `astfs cat` is the file on the mount.
+fn check_cat(server: &Simulated, seen: &Walk) {
+    let files = seen.iter().filter_map(|(path, shown)| match shown {
+        Shown::File(bytes) => Some((path, bytes)),
+        _ => None,
+    });
+    let (paths, contents): (Vec<&String>, Vec<&Vec<u8>>) = files.unzip();
+    let printed = server.run("cat", &shipped("asterisk.toml"), paths.iter().map(PathBuf::from));
+    assert!(printed.status.success(), "{}", text(&printed.stderr));
+    let on_the_mount: Vec<u8> = contents.into_iter().flatten().copied().collect();
+    assert!(!on_the_mount.is_empty());
+    assert_eq!(text(&printed.stdout), text(&on_the_mount));
+}
+
+#[test]
+fn asterisk_13_as_recorded_becomes_the_tree_of_peers_friends_and_users() {
+    let server = Simulated::start(recordings_of(Version::Asterisk13, "13"));
+    let seen = through_the_library(&server);
+    check_13(&seen, "13/cmd_data_sip_peers.txt");
+    check_realtime_questions(&server);
+    let realtime: Vec<bool> = ["sipfriends/zhecka", "sipusers/zhecka1", "sipfriends/zhecka2"]
+        .map(|path| seen.contains_key(&format!("users/{path}")))
+        .into();
+    assert_eq!(realtime, [true; 3], "who is only in the database is there too");
+    let types = file(&seen, "users/sipfriends/6001/full");
+    for line in ["autoframing=False", "lastms=0", "host_dynamic=True", "call_limit=2147483647"] {
+        assert!(types.lines().any(|known| known == line), "{line} is not in {types}");
+    }
+}
+
+#[test]
+fn the_mount_shows_the_same_bytes_as_the_library_and_as_cat() {
+    if !support::mount::fuse_available() {
+        return;
+    }
+    let server = Simulated::start(recordings_of(Version::Asterisk13, "13"));
+    let through_the_library = through_the_library(&server);
+    server.forget_asked();
+    let mounted = server.mount(&shipped("asterisk.toml"));
+    let seen = walk(mounted.path());
+    check_13(&seen, "13/cmd_data_sip_peers.txt");
+    check_realtime_questions(&server);
+    assert_eq!(seen, through_the_library);
+    check_cat(&server, &seen);
+}
+
+#[test]
+fn every_peer_with_a_hostile_name_or_description_appears_over_the_library() {
+    let server = Simulated::start(hostile_content());
+    let seen = through_the_library(&server);
+    check_13(&seen, "13/hostile_data_sip_peers.txt");
+    check_realtime_questions(&server);
+    let cut_name = format!("very-long-name-{}", "a".repeat(64));
+    assert_eq!(cut_name.len(), 79);
+    for name in ["with space", "%2E.", "_online~2", "Иван", "hostile%2F2", "-END-", &cut_name] {
+        assert!(seen.contains_key(&format!("users/sipfriends/{name}/full")), "{name} is missing");
+    }
+    let quoted = file(&seen, "users/sipfriends/hostile1/full");
+    assert!(quoted.contains("\ndescription=Person: the \"quoted\" \\ one\n"), "{quoted}");
+}
+
+#[test]
+fn every_peer_with_a_hostile_name_or_description_appears_on_the_mount() {
+    if !support::mount::fuse_available() {
+        return;
+    }
+    let server = Simulated::start(hostile_content());
+    let mounted = server.mount(&shipped("asterisk.toml"));
+    let seen = walk(mounted.path());
+    check_13(&seen, "13/hostile_data_sip_peers.txt");
+    check_realtime_questions(&server);
+    check_cat(&server, &seen);
+}
+
+#[test]
+fn asterisk_16_as_recorded_has_the_same_tree_from_its_actions() {
+    if !support::mount::fuse_available() {
+        return;
+    }
+    let server = Simulated::start(recordings_of(Version::Asterisk16, "16"));
+    let mounted = server.mount(&shipped("asterisk.toml"));
+    let list = |path: &str| {
+        let entries = std::fs::read_dir(mounted.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let names = entries.map(|entry| entry.expect("a name").file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    };
+    assert_eq!(list("peers/sip"), ["_offline", "_online", "mtrf", "person", "zhecka"]);
+    assert_eq!(list("users/sipfriends"), ["6001", "6002", "_offline", "_online"]);
+    assert_eq!(list("users/sipusers"), ["_offline", "_online", "trunk-in"]);
+    assert_eq!(list("users/sipfriends/_online"), ["6001"]);
+    assert_eq!(list("users/sipfriends/_offline"), ["6002"]);
+    assert_eq!(list("users/iax2"), ["iax1"]);
+    assert_eq!(list("users/sipfriends/6001"), OF_A_SIP_PEER);
+
+    let read = |path: &str| {
+        std::fs::read_to_string(mounted.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
+    let credentials = read("users/sipfriends/6001/credentials");
+    assert!(
+        credentials.starts_with(
+            "name=6001\nusername=6001\nsecret=\nmd5secret=\nfromuser=\nfromdomain=\ncid_name=Ünï Çode\n\
+             remotesecret=\nfullcontact=sip:6001@127.0.0.1:54203\nuseragent=py-ua/1\nregexten=\ntransports="
+        ),
+        "{credentials}"
+    );
+    assert_eq!(credentials.lines().count(), 12, "{credentials}");
+    assert_eq!(read("users/sipfriends/6001/contexts"), "context=default\nsubscribecontext=\n");
+    let codecs = read("users/sipfriends/6001/codecs");
+    assert!(codecs.starts_with("ulaw\nalaw\nt38_maxdatagram=-1\n"), "{codecs}");
+    assert!(
+        codecs.contains("\nmaxcallbitrate=384\n") && codecs.contains("\nqualifyfreq=10000\n"),
+        "{codecs}"
+    );
+    let full = read("users/sipfriends/6001/full");
+    for line in
+        ["Description=Desk phone; \"quoted\"", "Status=OK (1 ms)", "SIP-RTP-Engine=asterisk", "type=friend"]
+    {
+        assert!(full.lines().any(|known| known == line), "{line} is not in {full}");
+    }
+    assert_eq!(read("users/sipusers/trunk-in/contexts"), "context=default\nsubscribecontext=\n");
+    // of the others only the lists were recorded
+    let shown = walk(&mounted.join("users/sipusers"));
+    let of_trunk = names(&shown, "trunk-in").into_iter().map(|name| shown.get(&format!("trunk-in/{name}")));
+    let files: Vec<_> = of_trunk.flatten().filter(|shown| matches!(shown, Shown::File(_))).collect();
+    assert!(!files.is_empty(), "{shown:?}");
+    for file in files {
+        let Shown::File(bytes) = file else { continue };
+        assert!(!text(bytes).contains("pwtrunk"), "a secret that may be cut is left out: {}", text(bytes));
+    }
+
+    let asked = server.questions();
+    let times = |question: &str| asked.iter().filter(|asked| *asked == question).count();
+    for question in ["SIPpeers", "sip show users", "realtime load sippeers 1 1", "sip show peer zhecka load"]
+    {
+        assert_eq!(times(question), 1, "{question} in {asked:#?}");
+    }
+    assert_eq!(times("SIPshowpeer 6001"), 1, "{asked:#?}");
+}
