@@ -73,16 +73,6 @@ impl Layout {
         &self.places[id.0]
     }
 
-    /// The names of all entries beside which the records of a place stand, here or in another
-    /// directory: none of them may be a record's, so that it has one name wherever it stands.
-    pub fn entries_beside(&self, records: PlaceId) -> impl Iterator<Item = &String> {
-        let variable = self.place(records).variable.as_ref().map(|named| named.variable);
-        let same =
-            move |id: &PlaceId| self.place(*id).variable.as_ref().map(|named| named.variable) == variable;
-        let directories = self.places.iter().filter(move |place| place.variables.iter().any(same));
-        directories.flat_map(|place| place.literals.keys())
-    }
-
     fn child(&mut self, parent: PlaceId, segment: &Segment, model: &Model) -> PlaceId {
         let id = PlaceId(self.places.len());
         let directory = &mut self.places[parent.0];

@@ -52,8 +52,7 @@ impl Tree {
         let place = self.layout().place(directory.place);
         let mut listing = self.literals(directory, bindings, reads)?;
         // a record never takes the name of an entry, not even of one that is not there just now
-        let entries = place.variables.iter().flat_map(|child| self.layout().entries_beside(*child));
-        let mut taken: HashSet<Arc<str>> = entries.map(|name| name.as_str().into()).collect();
+        let mut taken: HashSet<Arc<str>> = place.literals.keys().map(|name| name.as_str().into()).collect();
         for child in &place.variables {
             self.list_records(*child, bindings, reads, &mut taken, &mut listing)?;
         }
