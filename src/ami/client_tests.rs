@@ -322,7 +322,7 @@ async fn a_server_that_says_nothing_or_something_else_is_not_waited_for() {
         }
     })
     .await;
-    settings.connect_timeout = Duration::from_millis(100);
+    settings.connect_timeout = Duration::from_millis(700);
     let client = Client::start(settings);
     let mut state = client.state();
     let mut reasons = Vec::new();

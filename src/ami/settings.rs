@@ -20,7 +20,7 @@ pub struct Settings {
     pub login: LoginMethod,
     /// How long the connection, then the banner, then the login may take; 5 s each unless set.
     pub connect_timeout: Duration,
-    /// Waits between attempts to connect; 0.25 s growing to 30 s unless set.
+    /// Waits between attempts to connect; 0.25 s growing to 10 s unless set.
     pub backoff: Backoff,
     /// Waits after a refused login; 10 s growing to 5 min unless set.
     pub login_backoff: Backoff,
@@ -43,7 +43,7 @@ impl Settings {
             secret: secret.into(),
             login: LoginMethod::default(),
             connect_timeout: Duration::from_secs(5),
-            backoff: Backoff::new(Duration::from_millis(250), Duration::from_secs(30)),
+            backoff: Backoff::new(Duration::from_millis(250), Duration::from_secs(10)),
             login_backoff: Backoff::new(Duration::from_secs(10), Duration::from_secs(300)),
             keep_alive: Duration::from_secs(15),
             ping_timeout: Duration::from_secs(10),

@@ -182,7 +182,7 @@ command = "realtime load sippeers 1 1"
 parse = { regex = '(?P<name>.+)' }
 key = "name"
 [query.load]
-command = "sip show peer {{ row.name }} load"
+command = "sip show peer {{ stored.name }} load"
 refresh = { every = "1h" }
 [query.peers]
 command = "sip show peers"
@@ -190,10 +190,10 @@ parse = "lines"
 needs = ["load"]
 refresh = { on = "PeerStatus" }
 [query.peer]
-action = { Action = "SIPshowpeer", Peer = "{{ row.name }}" }
+action = { Action = "SIPshowpeer", Peer = "{{ stored.name }}" }
 [each.rows_of_database]
 in = "rows"
-as = "row"
+as = "stored"
 [tree]
 "{rows_of_database}" = { query = "peer" }
 "x" = { query = "peers" }
