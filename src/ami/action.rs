@@ -8,7 +8,8 @@ use std::fmt;
 
 use super::message::speaks_of_secret;
 
-/// The longest line that a server accepts, its CRLF included, in bytes.
+/// The longest line that a server accepts, its CRLF included, in bytes. Asterisk 16 takes exactly so
+/// many and not one more; beyond, it may even read the rest of the line as the next request.
 pub const LINE_LIMIT: usize = 1024;
 
 /// The most headers in an action, `Action` included; one of the server's 128 is the ActionID's.
@@ -17,8 +18,14 @@ pub const HEADER_LIMIT: usize = 127;
 /// A request: the action's name and headers in order. The ActionID is the connection's business.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Action {
-    /// `Action` first.
-    headers: Vec<(Box<[u8]>, Box<[u8]>)>,
+    name: Box<[u8]>,
+    headers: Vec<Header>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Header {
+    name: Box<[u8]>,
+    value: Box<[u8]>,
 }
 
 /// Why something is not an action that can be sent. Values are not repeated: they may be secret.
@@ -68,9 +75,8 @@ impl Action {
         if name.trim_ascii().is_empty() {
             return Err(ActionError::Unnamed);
         }
-        let mut action = Action { headers: Vec::with_capacity(2) };
-        action.push(b"Action", name)?;
-        Ok(action)
+        check(b"Action", name)?;
+        Ok(Action { name: name.into(), headers: Vec::new() })
     }
 
     /// The action with one more header; of equal ones the server takes the first.
@@ -82,7 +88,12 @@ impl Action {
         if header.eq_ignore_ascii_case(b"Action") || header.eq_ignore_ascii_case(b"ActionID") {
             return Err(ActionError::Reserved { header: shown(header) });
         }
-        self.push(header, value.as_ref())?;
+        let value = value.as_ref();
+        check(header, value)?;
+        if self.headers.len() + 1 == HEADER_LIMIT {
+            return Err(ActionError::TooManyHeaders);
+        }
+        self.headers.push(Header { name: header.into(), value: value.into() });
         Ok(self)
     }
 
@@ -96,49 +107,35 @@ impl Action {
 
     /// The action's name.
     pub fn name(&self) -> &[u8] {
-        &self.headers[0].1
+        &self.name
     }
 
-    /// The value of the first header of that name, whatever its case.
+    /// The value of the first header of that name, whatever its case; `Action` is not among them.
     pub fn get(&self, header: &str) -> Option<&[u8]> {
-        let wanted = |(name, _): &&(Box<[u8]>, _)| name.eq_ignore_ascii_case(header.as_bytes());
-        self.headers.iter().find(wanted).map(|(_, value)| &**value)
+        let wanted = |found: &&Header| found.name.eq_ignore_ascii_case(header.as_bytes());
+        self.headers.iter().find(wanted).map(|found| &*found.value)
     }
 
-    /// The action's name as text, for messages to people.
+    /// The action as text, for messages to people: its name, and of a `Command` the command.
     pub(super) fn label(&self) -> String {
-        shown(self.name())
+        match self.get("Command") {
+            Some(command) if !self.hides(b"Command", command) => {
+                format!("{} {:?}", shown(self.name()), shown(command))
+            }
+            _ => shown(self.name()),
+        }
     }
 
     /// Appends the request's bytes. `id` must be short and free of line ends.
     pub(super) fn encode(&self, id: &[u8], out: &mut Vec<u8>) {
-        let id: (&[u8], &[u8]) = (b"ActionID", id);
-        let headers = self.headers.iter().map(|(name, value)| (&**name, &**value));
-        for (name, value) in headers.chain([id]) {
+        let first: (&[u8], &[u8]) = (b"Action", &self.name);
+        let headers = self.headers.iter().map(|header| (&*header.name, &*header.value));
+        for (name, value) in std::iter::once(first).chain(headers).chain([(&b"ActionID"[..], id)]) {
             for part in [name, b": ", value, b"\r\n"] {
                 out.extend_from_slice(part);
             }
         }
         out.extend_from_slice(b"\r\n");
-    }
-
-    fn push(&mut self, name: &[u8], value: &[u8]) -> Result<(), ActionError> {
-        let header = || shown(name);
-        if name.iter().chain(value).any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-            return Err(ActionError::ControlByte { header: header() });
-        }
-        if name.is_empty() || name.contains(&b':') || name.trim_ascii() != name {
-            return Err(ActionError::Name { header: header() });
-        }
-        let length = name.len() + value.len() + b": \r\n".len();
-        if length > LINE_LIMIT {
-            return Err(ActionError::LineTooLong { header: header(), length });
-        }
-        if self.headers.len() == HEADER_LIMIT {
-            return Err(ActionError::TooManyHeaders);
-        }
-        self.headers.push((name.into(), value.into()));
-        Ok(())
     }
 
     /// Whether a value must not be shown.
@@ -151,12 +148,29 @@ impl Action {
 impl fmt::Debug for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
-        for (name, value) in &self.headers {
+        map.entry(&"Action", &String::from_utf8_lossy(&self.name));
+        for Header { name, value } in &self.headers {
             let value = if self.hides(name, value) { b"***" } else { &**value };
             map.entry(&String::from_utf8_lossy(name), &String::from_utf8_lossy(value));
         }
         map.finish()
     }
+}
+
+/// Whether a line of that name and value can be sent.
+fn check(name: &[u8], value: &[u8]) -> Result<(), ActionError> {
+    let header = || shown(name);
+    if name.iter().chain(value).any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        return Err(ActionError::ControlByte { header: header() });
+    }
+    if name.is_empty() || name.contains(&b':') || name.trim_ascii() != name {
+        return Err(ActionError::Name { header: header() });
+    }
+    let length = name.len() + value.len() + b": \r\n".len();
+    if length > LINE_LIMIT {
+        return Err(ActionError::LineTooLong { header: header(), length });
+    }
+    Ok(())
 }
 
 /// Bytes as text for an error message, cut where they are long.
@@ -174,6 +188,8 @@ mod tests {
         let mut bytes = Vec::new();
         action.encode(b"7-1", &mut bytes);
         assert_eq!(bytes, b"Action: SIPshowpeer\r\nPeer: caf\xe9\r\nActionID: 7-1\r\n\r\n");
+        assert_eq!(action.label(), "SIPshowpeer");
+        assert_eq!(Action::command("sip show peers").unwrap().label(), "Command \"sip show peers\"");
         assert_eq!((action.name(), action.get("peer")), (&b"SIPshowpeer"[..], Some(&b"caf\xe9"[..])));
     }
 

@@ -9,6 +9,7 @@
 //! by a single event in the response's place.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -20,8 +21,8 @@ use super::message::Message;
 /// What `Command` says in `Message` from Asterisk 14 on; its `Output` headers may be none.
 const OUTPUT_FOLLOWS: &[u8] = b"Command output follows";
 
-/// The whole answer to one action. Cloning shares it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The whole answer to one action. Cloning shares it; the Debug form only counts the items.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     message: Message,
     items: Arc<[Message]>,
@@ -113,6 +114,16 @@ impl Answer {
         }
         let text = self.message.get("Message").unwrap_or(b"no reason given");
         Some(String::from_utf8_lossy(text.trim_ascii()))
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("message", &self.message)
+            .field("items", &self.items.len())
+            .field("complete", &self.complete)
+            .finish()
     }
 }
 

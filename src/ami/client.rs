@@ -10,63 +10,16 @@ use tracing::{debug, info, warn};
 use super::action::Action;
 use super::address::Address;
 use super::answer::Answer;
-use super::backoff::Backoff;
 use super::connection::{Connection, End, Request};
-use super::error::AskError;
-use super::login::{LoginMethod, Secret};
+use super::error::{AskError, ConnectionError};
 use super::message::Message;
+use super::settings::Settings;
 
 /// How many questions may wait to be written.
 const UNSENT_REQUESTS: usize = 1024;
 
 /// A session that lasted so long was a good one: the next attempt to connect is made soon.
 const GOOD_SESSION: Duration = Duration::from_secs(10);
-
-/// How to reach a server and how patient to be with it. Its Debug form hides the secret.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Where the server is.
-    pub address: Address,
-    /// The user in `manager.conf`.
-    pub user: String,
-    /// That user's secret.
-    pub secret: Secret,
-    /// How to log in; by MD5 challenge unless set.
-    pub login: LoginMethod,
-    /// How long the connection, then the banner, then the login may take; 5 s each unless set.
-    pub connect_timeout: Duration,
-    /// Waits between attempts to connect; 0.25 s growing to 30 s unless set.
-    pub backoff: Backoff,
-    /// Waits after a refused login; 10 s growing to 5 min unless set.
-    pub login_backoff: Backoff,
-    /// After so long without a byte a Ping is sent; 15 s unless set.
-    pub keep_alive: Duration,
-    /// So long after the Ping, without a byte, the connection is given up; 10 s unless set.
-    pub ping_timeout: Duration,
-    /// How many events are kept for a receiver that lags; 16,384 unless set.
-    pub event_capacity: usize,
-    /// The longest message that is accepted, in bytes; 256 MiB unless set.
-    pub message_limit: usize,
-}
-
-impl Settings {
-    /// Settings with the defaults named at each field.
-    pub fn new(address: Address, user: impl Into<String>, secret: impl Into<Secret>) -> Settings {
-        Settings {
-            address,
-            user: user.into(),
-            secret: secret.into(),
-            login: LoginMethod::default(),
-            connect_timeout: Duration::from_secs(5),
-            backoff: Backoff::new(Duration::from_millis(250), Duration::from_secs(30)),
-            login_backoff: Backoff::new(Duration::from_secs(10), Duration::from_secs(300)),
-            keep_alive: Duration::from_secs(15),
-            ping_timeout: Duration::from_secs(10),
-            event_capacity: 16_384,
-            message_limit: super::codec::DEFAULT_MESSAGE_LIMIT,
-        }
-    }
-}
 
 /// Whether a client can ask.
 #[derive(Debug, Clone)]
@@ -104,6 +57,7 @@ struct Inner {
 /// What the client and its supervising task both hold.
 #[derive(Debug)]
 struct Shared {
+    address: Address,
     state: watch::Sender<State>,
     events: broadcast::Sender<Arc<Message>>,
     /// The way to the session; of use only while connected.
@@ -117,6 +71,7 @@ impl Client {
     /// If called outside of a tokio runtime.
     pub fn start(settings: Settings) -> Client {
         let shared = Arc::new(Shared {
+            address: settings.address.clone(),
             state: watch::Sender::new(State::Connecting),
             events: broadcast::Sender::new(settings.event_capacity.max(1)),
             requests: Mutex::new(None),
@@ -186,14 +141,12 @@ impl Client {
 }
 
 impl Shared {
-    /// Why a session that was there is not there any more.
+    /// Why a session that was there a moment ago is not there any more.
     fn lost(&self) -> AskError {
         match &*self.state.borrow() {
-            State::Down { reason: AskError::NotConnected { address, reason }, .. } => {
-                AskError::Disconnected { address: address.clone(), reason: reason.clone() }
-            }
             State::Down { reason, .. } => reason.clone(),
-            State::Connecting | State::Connected { .. } => AskError::Stopped,
+            // The next session has begun already.
+            _ => AskError::Disconnected { address: self.address.clone(), reason: ConnectionError::Closed },
         }
     }
 }
@@ -254,17 +207,19 @@ impl Supervisor {
         let mut stop = self.stop.clone();
         let (end, unfinished) =
             connection.run(&self.settings, receiver, &self.shared.events, &mut stop).await;
-        let (reason, stopped) = match end {
-            End::Lost(reason) => {
-                (AskError::NotConnected { address: self.settings.address.clone(), reason }, false)
-            }
-            End::Stopped => (AskError::Stopped, true),
+        let address = || self.settings.address.clone();
+        let (down, lost) = match end {
+            End::Lost(reason) => (
+                AskError::NotConnected { address: address(), reason: reason.clone() },
+                AskError::Disconnected { address: address(), reason },
+            ),
+            End::Stopped => (AskError::Stopped, AskError::Stopped),
         };
-        // The state first: it tells those whose questions are dropped next why.
-        self.down(reason);
+        // The state first: whoever asks again at once is not to find the old one.
+        self.down(down);
         self.set_requests(None);
-        drop(unfinished);
-        stopped
+        unfinished.fail(&lost);
+        matches!(lost, AskError::Stopped)
     }
 
     fn set_requests(&self, requests: Option<mpsc::Sender<Request>>) {

@@ -7,7 +7,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::super::error::ConnectionError;
+use super::super::backoff::Backoff;
+use super::super::login::LoginMethod;
 use super::*;
 
 const BANNER: &str = "Asterisk Call Manager/5.0.4\r\n";
@@ -187,7 +188,7 @@ async fn a_question_that_is_never_answered_ends_by_its_deadline_or_by_the_next_a
     let error = client.ask(named("mute"), Duration::from_millis(100)).await.unwrap_err();
     assert!(matches!(&error, AskError::Timeout { action, .. } if action == "Echo"), "{error}");
 
-    let (mute, next) = tokio::join!(client.ask(named("mute"), PATIENT), ask(&client, "next"));
+    let (mute, next) = tokio::join!(biased; client.ask(named("mute"), PATIENT), ask(&client, "next"));
     assert!(matches!(mute, Err(AskError::Unanswered { .. })), "{mute:?}");
     assert_eq!(next, "next");
 }
@@ -273,19 +274,19 @@ async fn a_refused_login_says_who_and_why_and_is_not_tried_in_a_tight_loop() {
         }
     })
     .await;
-    settings.login_backoff = Backoff::new(Duration::from_millis(400), SECOND);
+    settings.login_backoff = Backoff::new(Duration::from_secs(60), Duration::from_secs(60));
     let client = Client::start(settings);
-    let begun = Instant::now();
-    let error = client.ask(named("x"), PATIENT).await.unwrap_err();
-    let shown = format!("{error} {error:?}");
-    assert!(matches!(error, AskError::LoginRefused { .. }), "{error:?}");
-    assert!(shown.contains("admin") && shown.contains("Authentication failed") && !shown.contains("s3cret"));
-    // Known to be refused: the next question need not wait for the next attempt.
-    client.ask(named("x"), PATIENT).await.unwrap_err();
-    assert!(begun.elapsed() < Duration::from_millis(200), "{:?}", begun.elapsed());
-    assert_eq!(attempts.recv().await, Some(1));
-    assert_eq!(attempts.recv().await, Some(2));
-    assert!(begun.elapsed() >= Duration::from_millis(200), "{:?}", begun.elapsed());
+    // The second one is known to be refused, and need not wait for the next attempt.
+    for _ in 0..2 {
+        let error = client.ask(named("x"), PATIENT).await.unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(matches!(error, AskError::LoginRefused { .. }), "{error:?}");
+        assert!(
+            shown.contains("admin") && shown.contains("Authentication failed") && !shown.contains("s3cret")
+        );
+    }
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!((attempts.try_recv(), attempts.try_recv().is_err()), (Ok(1), true));
 }
 
 #[tokio::test]
@@ -311,12 +312,12 @@ async fn md5_login_answers_the_challenge_and_never_sends_the_secret() {
 async fn a_server_that_says_nothing_or_something_else_is_not_waited_for() {
     let (mut settings, _server) = server(|number, mut peer| async move {
         match number {
-            1 => sleep(SECOND).await,
+            1 => drop(peer.next().await),
             2 => peer.say("SSH-2.0-OpenSSH_9.2\r\n").await,
             3 => peer.say([b'x'; 4096]).await,
             _ => {
                 peer.say(BANNER).await;
-                sleep(SECOND).await;
+                while peer.next().await.is_some() {}
             }
         }
     })
@@ -381,7 +382,7 @@ async fn an_answer_of_fifty_megabytes_arrives_whole() {
     .await;
     let client = Client::start(settings);
     let (big, next) =
-        tokio::join!(client.ask(Action::command("big").unwrap(), PATIENT), ask(&client, "next"));
+        tokio::join!(biased; client.ask(Action::command("big").unwrap(), PATIENT), ask(&client, "next"));
     assert_eq!(big.unwrap().output().unwrap().len(), LINES * 1024);
     assert_eq!(next, "next");
 }
@@ -460,7 +461,7 @@ async fn a_silent_server_is_pinged_and_then_given_up() {
     })
     .await;
     settings.keep_alive = Duration::from_millis(50);
-    settings.ping_timeout = Duration::from_millis(100);
+    settings.ping_timeout = Duration::from_millis(500);
     let client = Client::start(settings);
     assert_eq!(pings.recv().await, Some(1));
     let reason = down(&client).await;
@@ -534,9 +535,18 @@ async fn stopping_while_down_and_dropping_the_client_end_the_task_too() {
     tokio::time::timeout(SECOND, client.stop()).await.unwrap();
 }
 
-#[test]
-fn settings_do_not_show_the_secret() {
-    let settings = Settings::new("pbx".parse().unwrap(), "admin", "s3cret");
-    let shown = format!("{settings:?}");
-    assert!(shown.contains("admin") && !shown.contains("s3cret"), "{shown}");
+#[tokio::test]
+async fn output_without_a_last_line_end_does_not_wait_for_the_next_question() {
+    let (settings, _server) = server(|_, mut peer| async move {
+        peer.welcome().await;
+        let asked = peer.next().await.unwrap();
+        let text = "one\ntwo--END COMMAND--\r\n\r\n";
+        peer.say(format!("Response: Follows\r\nPrivilege: Command\r\nActionID: {}\r\n{text}", asked.id()))
+            .await;
+        peer.echo().await;
+    })
+    .await;
+    let client = Client::start(settings);
+    let answer = client.ask(Action::command("x").unwrap(), Duration::from_secs(5)).await.unwrap();
+    assert_eq!(answer.output().unwrap(), "one\ntwo\n");
 }

@@ -124,6 +124,11 @@ impl Decoder {
         Ok(None)
     }
 
+    /// Whether a message may be complete, and only the beginning of the next one will show it.
+    pub fn in_doubt(&self) -> bool {
+        matches!(self.stage, Stage::Body { end: Some(BodyEnd::Doubtful { end, .. }), .. } if end == self.buffer.len())
+    }
+
     /// To be asked when the peer closed the connection.
     ///
     /// # Errors

@@ -238,10 +238,10 @@ fn an_end_inside_a_message_says_so() {
 }
 
 /// A small generator of numbers (xorshift), the same in every run.
-pub(in crate::ami) struct Numbers(pub(in crate::ami) u64);
+struct Numbers(u64);
 
 impl Numbers {
-    pub(in crate::ami) fn below(&mut self, bound: usize) -> usize {
+    fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

@@ -10,17 +10,18 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 use tracing::debug;
 
 use super::action::Action;
 use super::backoff::random;
-use super::client::Settings;
 use super::codec::Decoder;
 use super::error::{AskError, ConnectionError};
 use super::login::{self, LoginMethod};
 use super::message::Message;
 use super::pipeline::{Pipeline, Reply, Taken};
+use super::settings::Settings;
+use super::watchdog::Watchdog;
 
 /// How much is asked from the system at once, in bytes.
 const READ_SIZE: usize = 64 << 10;
@@ -159,7 +160,7 @@ impl Connection {
 
     /// Runs the session until it is lost, or until `stop` changes or its sender is gone.
     ///
-    /// What was asked and not answered by then is dropped, which tells those who wait for it.
+    /// What was asked and not answered by then is handed back, to be failed.
     pub(super) async fn run(
         mut self,
         settings: &Settings,
@@ -175,7 +176,7 @@ impl Connection {
             }
             Err(reason) => End::Lost(reason),
         };
-        (end, Unfinished { _pipeline: self.pipeline, _requests: requests })
+        (end, Unfinished { pipeline: self.pipeline, requests })
     }
 
     async fn serve(
@@ -186,8 +187,14 @@ impl Connection {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), ConnectionError> {
         let mut watchdog = Watchdog::new(settings);
+        let mut in_doubt = false;
         loop {
             self.take_messages(events)?;
+            if self.decoder.in_doubt() && !in_doubt {
+                // Only the next message shows whether the last one was over: have one sent.
+                self.ping();
+            }
+            in_doubt = self.decoder.in_doubt();
             let (mut reader, mut writer) = self.stream.split();
             self.decoder.buffer().reserve(READ_SIZE);
             tokio::select! {
@@ -202,15 +209,16 @@ impl Connection {
                     self.out.drain(..count);
                 }
                 request = requests.recv(), if self.out.len() < UNSENT_LIMIT => match request {
-                    Some(Request { action, reply }) if !reply.is_closed() => drop(self.send(&action, reply)),
+                    Some(Request { action, reply }) if !reply.is_closed() => {
+                        self.send(&action, reply);
+                    }
                     Some(_) => {}
                     None => return Ok(()),
                 },
                 () = sleep_until(watchdog.due()) => {
                     let busy = self.pipeline.someone_waits_before(&watchdog.ping);
-                    if watchdog.wants_ping(busy)? && let Ok(ping) = Action::new("Ping") {
-                        // Whatever comes, this or another answer, shows that the server lives.
-                        watchdog.ping = self.send(&ping, oneshot::channel().0);
+                    if watchdog.wants_ping(busy)? {
+                        watchdog.ping = self.ping();
                     }
                 }
                 _ = stop.changed() => return Ok(()),
@@ -239,6 +247,11 @@ impl Connection {
         action.encode(&id, &mut self.out);
         self.pipeline.ask(id.clone(), action.label(), reply);
         id
+    }
+
+    /// Queues a Ping whose answer nobody waits for; its ActionID.
+    fn ping(&mut self) -> Vec<u8> {
+        Action::new("Ping").map_or_else(|_| Vec::new(), |ping| self.send(&ping, oneshot::channel().0))
     }
 
     /// Sends Logoff after what is unsent, and waits until the server has closed.
@@ -274,57 +287,25 @@ impl Connection {
     }
 }
 
-/// Questions that a session left unanswered: dropping it tells those who wait.
+/// Questions that a session left unanswered.
 pub(super) struct Unfinished {
-    _pipeline: Pipeline,
-    _requests: mpsc::Receiver<Request>,
+    pipeline: Pipeline,
+    requests: mpsc::Receiver<Request>,
+}
+
+impl Unfinished {
+    /// Tells all who wait, whether their question was sent or not.
+    pub(super) fn fail(mut self, error: &AskError) {
+        self.requests.close();
+        while let Ok(request) = self.requests.try_recv() {
+            // Nobody may be waiting any more.
+            let _ = request.reply.send(Err(error.clone()));
+        }
+        self.pipeline.fail(error);
+    }
 }
 
 /// The end of the stream, in the middle of a message or not.
 fn closed(decoder: &Decoder) -> ConnectionError {
     decoder.finish().map_or_else(ConnectionError::Codec, |()| ConnectionError::Closed)
-}
-
-/// Notices when nothing comes any more.
-///
-/// A server works on one question at a time, so while somebody waits for the answer to a question
-/// asked before the Ping, silence proves nothing: that question has a deadline of its own.
-struct Watchdog {
-    keep_alive: Duration,
-    ping_timeout: Duration,
-    heard: Instant,
-    pinged: Option<Instant>,
-    /// The last Ping's ActionID.
-    ping: Vec<u8>,
-}
-
-impl Watchdog {
-    fn new(settings: &Settings) -> Watchdog {
-        let Settings { keep_alive, ping_timeout, .. } = *settings;
-        Watchdog { keep_alive, ping_timeout, heard: Instant::now(), pinged: None, ping: Vec::new() }
-    }
-
-    fn heard(&mut self) {
-        self.heard = Instant::now();
-        self.pinged = None;
-    }
-
-    /// When to look again.
-    fn due(&self) -> Instant {
-        match self.pinged {
-            Some(pinged) => pinged + self.ping_timeout,
-            None => self.heard + self.keep_alive,
-        }
-    }
-
-    /// To be called when that is past: whether a Ping is to be sent now. `busy` is whether somebody
-    /// waits for the answer to a question asked before the last one.
-    fn wants_ping(&mut self, busy: bool) -> Result<bool, ConnectionError> {
-        let unanswered = self.pinged.is_some();
-        if unanswered && !busy {
-            return Err(ConnectionError::Silent { after: self.ping_timeout });
-        }
-        self.pinged = Some(Instant::now());
-        Ok(!unanswered)
-    }
 }

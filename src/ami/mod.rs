@@ -31,13 +31,16 @@ mod error;
 mod login;
 mod message;
 mod pipeline;
+mod settings;
+mod watchdog;
 
 pub use action::{Action, ActionError, HEADER_LIMIT, LINE_LIMIT};
 pub use address::{Address, AddressError, DEFAULT_PORT};
 pub use answer::Answer;
 pub use backoff::Backoff;
-pub use client::{Client, Settings, State};
+pub use client::{Client, State};
 pub use codec::{DEFAULT_MESSAGE_LIMIT, Decoder};
 pub use error::{AskError, CodecError, ConnectionError};
 pub use login::{LoginMethod, Secret};
 pub use message::Message;
+pub use settings::Settings;

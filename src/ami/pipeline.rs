@@ -65,6 +65,14 @@ impl Pipeline {
         }
     }
 
+    /// Tells all who wait that there will be no answer.
+    pub(super) fn fail(self, error: &AskError) {
+        for question in self.questions {
+            // Nobody may be waiting any more.
+            let _ = question.reply.send(Err(error.clone()));
+        }
+    }
+
     fn take_response(&mut self, message: Message) -> Taken {
         let id = message.action_id();
         let answered =

@@ -36,7 +36,7 @@ pub fn client(
         .ok_or_else(|| CliError::Arguments(missing.into()))?;
     let secret = known_secret.map_or_else(|| secret(selection, &declared), |secret| Ok(secret.to_owned()))?;
     let mut settings = Settings::new(address, user, secret);
-    settings.login = if declared.md5 { LoginMethod::Md5 } else { LoginMethod::Plain };
+    settings.login = if declared.plain_login { LoginMethod::Plain } else { LoginMethod::Md5 };
     Ok(Some(Client::start(settings)))
 }
 

@@ -61,8 +61,8 @@ pub struct ServerAddress {
     pub user: Option<String>,
     /// Where the secret comes from.
     pub secret: Option<SecretSource>,
-    /// Whether the secret itself goes over the wire, or an MD5 answer to a challenge.
-    pub md5: bool,
+    /// Whether the secret itself goes over the wire, instead of an MD5 answer to a challenge.
+    pub plain_login: bool,
 }
 
 /// Where the manager secret comes from.

@@ -17,12 +17,12 @@ pub fn server(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<Serve
         let help = Some("write `host:port`, for example `127.0.0.1:5038`".into());
         reader.error(span.clone(), format!("`{value}` is not an address: {error}"), "not an address", help);
     }
-    let md5 = match section.text(reader, "login") {
+    let plain_login = match section.text(reader, "login") {
         None => false,
-        Some(login) if login.value == "md5" => true,
+        Some(login) if login.value == "plain" => true,
         Some(login) => {
-            if login.value != "plain" {
-                let help = Some("write `plain` or `md5`".into());
+            if login.value != "md5" {
+                let help = Some("write `md5`, which keeps the secret off the wire, or `plain`".into());
                 reader.error(
                     login.span,
                     format!("there is no login `{}`", login.value),
@@ -37,7 +37,7 @@ pub fn server(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<Serve
         address: address.map(|text| text.value),
         user: section.text(reader, "user").map(|text| text.value),
         secret: section.get("secret").and_then(|value| secret(reader, value)),
-        md5,
+        plain_login,
     })
 }
 

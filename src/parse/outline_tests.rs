@@ -191,12 +191,7 @@ fn nesting_without_end_is_cut_off() {
 #[test]
 fn a_message_of_failure_is_refused() {
     let message = parse(b"Command 'data get /nosuch' failed.\n").unwrap_err().to_string();
-    assert!(
-        message.starts_with(
-            "line 1: expected the bare name of an outline's root, found `Command 'data get /nosuch' failed.`"
-        ),
-        "{message}"
-    );
+    assert!(message.starts_with("line 1: expected the bare name of an outline's root;"), "{message}");
     for text in ["", "\n", "  peers\n", "a: 1\n", "No such command 'x'"] {
         assert!(parse(text.as_bytes()).is_err(), "{text:?}");
     }

@@ -27,4 +27,6 @@ pub use server::Server;
 pub use snapshot::Snapshot;
 
 #[cfg(test)]
+pub(crate) mod recorded;
+#[cfg(test)]
 mod tests;
