@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::cell::{Cell, Freshness, Used};
-use super::error::QueryError;
+use super::error::{FailureKind, QueryError};
 use super::reads::{Reads, Unready};
 use super::scope::{Bindings, Scope};
 use super::server::Server;
@@ -94,11 +94,15 @@ impl Queries {
         let mut reasons = Vec::new();
         for member in members {
             match self.read(*member, bindings, reads) {
-                Err(Unready::Failed(error)) if error.means_cannot_answer() => reasons.push(error.to_string()),
+                Err(Unready::Failed(error)) if error.means_cannot_answer() => reasons.push(error),
                 other => return other,
             }
         }
-        let answer = reasons.join("; ");
+        // a right can be given, so that reason goes before what the server cannot do
+        if let Some(denied) = reasons.iter().find(|error| error.kind() == FailureKind::Denied) {
+            return Err(denied.clone().into());
+        }
+        let answer = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         Err(QueryError::Unsupported { query: query.name.as_str().into(), answer }.into())
     }
 
