@@ -53,6 +53,8 @@ const SHIPPED: [(&str, &str); 5] = [
 /// The population is the same in every run.
 const SEED: u64 = 1;
 const SECRET: &str = "simulated";
+/// How many peers come and go.
+const MOVING: usize = 10;
 
 pub fn run(args: &DemoArgs) -> Result<(), CliError> {
     let made = !args.mountpoint.exists();
@@ -124,21 +126,24 @@ fn unpack(folder: &Path) -> Result<PathBuf, CliError> {
     Ok(folder.join(SHIPPED[0].0))
 }
 
-/// Registers and unregisters one peer after another, for ever.
+/// Lets a few peers come and go in turn, for ever.
 async fn move_peers(simulator: &Simulator, pace: f64) {
     let names = simulator.peer_names();
+    let mut moving: Vec<_> =
+        names.iter().step_by(names.len().div_ceil(MOVING).max(1)).map(|name| (name, true)).collect();
     let pause = Duration::try_from_secs_f64(pace).unwrap_or_default();
-    if pause.is_zero() || names.is_empty() {
+    if pause.is_zero() || moving.is_empty() {
         return std::future::pending().await;
     }
-    // a step that shares no factor with most counts visits every peer before it comes again
-    for step in 0usize.. {
-        tokio::time::sleep(pause).await;
-        let name = &names[step.wrapping_mul(7919) % names.len()];
-        if step % 2 == 0 {
-            simulator.register(name)
-        } else {
-            simulator.unregister(name)
-        };
+    loop {
+        for (name, online) in &mut moving {
+            tokio::time::sleep(pause).await;
+            *online = !*online;
+            if *online {
+                simulator.register(name)
+            } else {
+                simulator.unregister(name)
+            };
+        }
     }
 }

@@ -5,12 +5,14 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::Subscriber;
 
-/// Starts logging. `ASTFS_LOG` takes filters as in `astfs=debug` and overrides the flags. Under a
+/// Starts logging. A program that `serves` for long tells what it does; one that answers and ends
+/// says with its result what there is to say. `ASTFS_LOG` takes filters as in `astfs=debug` and overrides the flags. Under a
 /// journal, which has its own clock, lines carry no time.
-pub fn start(verbose: u8, quiet: bool) {
+pub fn start(verbose: u8, quiet: bool, serves: bool) {
     let level = match (quiet, verbose) {
         (true, _) => "error",
-        (false, 0) => "warn,astfs=info",
+        (false, 0) if serves => "warn,astfs=info",
+        (false, 0) => "error",
         (false, 1) => "info,astfs=debug",
         (false, _) => "debug,astfs=trace",
     };

@@ -97,7 +97,8 @@ struct ServerSelection {
 /// Runs the program: reads the arguments, does what they say, tells what went wrong.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    logging::start(cli.verbose, cli.quiet);
+    let serves = matches!(cli.command, Command::Mount(_) | Command::Demo(_));
+    logging::start(cli.verbose, cli.quiet, serves);
     let done = match cli.command {
         Command::Mount(args) => mount::run(args),
         Command::Umount(args) => umount::run(&args),

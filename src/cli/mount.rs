@@ -12,6 +12,7 @@ use crate::fs::{Access, Ended, Mount};
 
 /// Arguments of `mount`.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct MountArgs {
     #[command(flatten)]
     selection: TreeSelection,
@@ -26,6 +27,15 @@ pub struct MountArgs {
     #[arg(long, value_name = "FILE")]
     log_file: Option<PathBuf>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  ASTFS_SECRET=… astfs mount trees/asterisk.toml /mnt
+  astfs mount --server pbx1:5038 --user ops --secret-file /etc/astfs/secret tree.toml /mnt
+  astfs mount --daemon --log-file /var/log/astfs.log --allow-other tree.toml /mnt
+
+The mount is read-only. Only the user who mounts may enter it, unless --allow-other is given;
+then the modes in the tree file decide. Ctrl-C or `astfs umount /mnt` ends it.";
 
 /// What `mount` and `demo` have in common.
 #[derive(Debug, Args)]

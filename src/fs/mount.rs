@@ -25,7 +25,7 @@ pub enum Access {
 #[derive(Debug, thiserror::Error)]
 pub enum MountError {
     /// The mount point cannot be looked at.
-    #[error("{}: {error}", .mountpoint.display())]
+    #[error("{}: {error}{}", .mountpoint.display(), absence(.error))]
     Mountpoint {
         /// Where.
         mountpoint: PathBuf,
@@ -154,6 +154,10 @@ impl Mount {
     pub fn detach(&self) -> io::Result<()> {
         detach(&self.mountpoint)
     }
+}
+
+fn absence(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::NotFound { "; make the directory first" } else { "" }
 }
 
 fn hint(error: &io::Error) -> &'static str {

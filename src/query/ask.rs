@@ -124,7 +124,7 @@ fn read_outcome(query: &Query, answer: Result<Answer, AskError>) -> Outcome {
         Err(error) => Err(QueryError::NoAnswer { query: query.name.as_str().into(), error }),
     };
     if let Err(error) = &outcome {
-        match error.means_cannot_answer() {
+        match error.means_cannot_answer() || error.is_about_connection() {
             true => tracing::debug!("{error}"),
             false => tracing::warn!("{error}"),
         }

@@ -123,6 +123,13 @@ impl QueryError {
         }
     }
 
+    /// Whether the connection has told of it already, so that each query need not.
+    pub fn is_about_connection(&self) -> bool {
+        use AskError::{Disconnected, LoginRefused, NotConnected, Stopped};
+        let QueryError::NoAnswer { error, .. } = self else { return false };
+        matches!(error, NotConnected { .. } | LoginRefused { .. } | Disconnected { .. } | Stopped)
+    }
+
     /// Whether another query may be tried instead (`any`).
     pub fn means_cannot_answer(&self) -> bool {
         matches!(self.kind(), FailureKind::Unsupported | FailureKind::Denied)
