@@ -12,6 +12,7 @@ use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior
 
 use super::name;
 use super::value::Bound;
+use crate::parse::text;
 
 /// Steps a template may take before it is stopped; a 70-line loop over 10,000 records takes about a
 /// tenth of it.
@@ -90,6 +91,7 @@ impl Default for Templates {
             kind => AutoEscape::Custom(kind.prefix().into()),
         });
         environment.set_formatter(format);
+        environment.add_filter("first_bytes", first_bytes);
         Templates { environment }
     }
 }
@@ -192,6 +194,12 @@ fn format(output: &mut Output, state: &mut State, value: &Value) -> Result<(), E
     output.write_str(&text).map_err(Error::from)
 }
 
+/// The text's beginning, as the CLI's tables cut it: after so many bytes, also inside a character.
+fn first_bytes(text: &str, count: usize) -> String {
+    let bytes = text::encode(text);
+    text::decode(&bytes[..count.min(bytes.len())]).into_owned()
+}
+
 /// One argument of a CLI command. The CLI (`main/cli.c`, all versions) splits at blanks and knows
 /// double quotes and backslashes.
 fn command_argument(text: &str) -> String {
@@ -200,4 +208,18 @@ fn command_argument(text: &str) -> String {
         return text.to_owned();
     }
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_bytes_cuts_as_the_cli_does_also_inside_a_character() {
+        assert_eq!(first_bytes("6001", 25), "6001");
+        assert_eq!(first_bytes("6001", 2), "60");
+        assert_eq!(text::encode(&first_bytes("Юля", 3)), &b"\xd0\xae\xd0"[..]);
+        let latin1 = text::decode(b"caf\xe9!");
+        assert_eq!(text::encode(&first_bytes(&latin1, 4)), &b"caf\xe9"[..]);
+    }
 }

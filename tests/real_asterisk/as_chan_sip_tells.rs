@@ -197,13 +197,18 @@ fn files_agree_with_the_console_field_by_field() {
 
 #[test]
 fn a_user_shows_what_the_console_tells_of_it() {
-    let long: &[u8] = b"[a-friend-with-a-name-beyond-the-25-bytes]\ntype = friend\nhost = dynamic\n\
+    let long = "[a-friend-with-a-name-beyond-the-25-bytes]\ntype = friend\nhost = dynamic\n\
+        [Юлия-Константиновна-Петрова]\ntype = friend\nhost = dynamic\n\
         [a-user-with-a-name-beyond-25-bytes]\ntype = user\ncontext = elsewhere\n";
-    let Some((_server, mounted)) = shipped_on_16(&[("sip_long.conf", long)]) else { return };
+    let Some((_server, mounted)) = shipped_on_16(&[("sip_long.conf", long.as_bytes())]) else { return };
     let users = mounted.join("users/sipusers");
     assert_eq!(names(&users), ["_offline", "_online", "a-user-with-a-name-beyond", "trunk-in"]);
     assert_eq!(names(&users.join("_offline")), ["a-user-with-a-name-beyond", "trunk-in"]);
-    assert!(is_there(&mounted.join("users/sipfriends/a-friend-with-a-name-beyond-the-25-bytes")));
+    for friend in ["a-friend-with-a-name-beyond-the-25-bytes", "Юлия-Константиновна-Петрова"]
+    {
+        assert!(is_there(&mounted.join("users/sipfriends").join(friend)), "{friend}");
+        assert_eq!(fields(&mounted.join("users/sipfriends").join(friend).join("full"))["name"], friend);
+    }
 
     let full = fields(&users.join("trunk-in/full"));
     assert_eq!((full["name"].as_str(), full["type"].as_str()), ("trunk-in", "user"));
