@@ -31,8 +31,9 @@ pub struct Queries {
 #[derive(Default)]
 struct QueryState {
     cells: RwLock<HashMap<Action, Arc<Cell>>>,
-    /// A result computed from others, for as long as those stay as they were.
-    derived: Mutex<Option<Derived>>,
+    /// Results computed from others, for as long as those stay as they were: one for each record of
+    /// the path variables that the query mentions.
+    derived: Mutex<HashMap<Bindings, Derived>>,
     invalidated: Mutex<Option<Instant>>,
 }
 
@@ -66,7 +67,7 @@ impl Queries {
         let query = self.model.query(id);
         match &query.question {
             Question::Any(members) => self.first_answered(query, members, bindings, reads),
-            Question::Value(expression) => self.derive(id, query, reads, |own| {
+            Question::Value(expression) => self.derive(id, query, bindings, reads, |own| {
                 let value = self.evaluate(&query.name, expression, &Scope::new(self, bindings, own), own)?;
                 if value.is_undefined() {
                     let answer = "its expression gives nothing here".to_owned();
@@ -76,7 +77,7 @@ impl Queries {
                 Ok(Arc::new(Snapshot::new(value, Default::default(), query.key.clone())))
             }),
             _ if query.fields.is_empty() => self.answer(id, query, bindings, reads),
-            _ => self.derive(id, query, reads, |own| {
+            _ => self.derive(id, query, bindings, reads, |own| {
                 let answer = self.answer(id, query, bindings, own)?;
                 let value = self.with_fields(query, answer.value.clone(), bindings, own)?;
                 Ok(Arc::new(Snapshot::new(value, answer.raw.clone(), query.key.clone())))
@@ -106,28 +107,31 @@ impl Queries {
         Err(QueryError::Unsupported { query: query.name.as_str().into(), answer }.into())
     }
 
-    /// A result computed from others; one that holds for all paths is kept.
+    /// A result computed from others, which is kept.
     fn derive(
         self: &Arc<Self>,
         id: QueryId,
         query: &Query,
+        bindings: &Bindings,
         reads: &Reads,
         compute: impl FnOnce(&Reads) -> Result<Arc<Snapshot>, Unready>,
     ) -> Result<Arc<Snapshot>, Unready> {
-        let kept = query.parameters.is_empty().then_some(&self.states[id.0].derived);
-        if let Some(kept) = kept
-            && let Some(derived) = &*kept.lock().unwrap_or_else(PoisonError::into_inner)
-            && self.still_true(&derived.used, reads.since)
+        let mentioned = bindings.only(&query.parameters);
+        let derived = || self.states[id.0].derived.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((bound, kept)) = derived().get_key_value(&mentioned)
+            && bound.same_records(&mentioned)
+            && self.still_true(&kept.used, reads.since)
         {
-            reads.include(&derived.used);
-            return Ok(Arc::clone(&derived.snapshot));
+            reads.include(&kept.used);
+            return Ok(Arc::clone(&kept.snapshot));
         }
         let (computed, used) = reads.apart(compute);
         let snapshot = computed?;
-        if let Some(kept) = kept {
-            let derived = Derived { snapshot: Arc::clone(&snapshot), used };
-            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(derived);
-        }
+        let kept = Derived { snapshot: Arc::clone(&snapshot), used };
+        let mut derived = derived();
+        // the key holds the record, so it is replaced together with the result
+        derived.remove(&mentioned);
+        derived.insert(mentioned, kept);
         Ok(snapshot)
     }
 
