@@ -15,6 +15,7 @@ use super::name;
 use super::tags::Tags;
 use super::value::Bound;
 use super::words::{FILTERS, TESTS};
+use crate::parse::text;
 
 /// Steps a template may take before it is stopped: a loop over 100,000 records that prints ten fields
 /// of each takes about half of it.
@@ -95,6 +96,7 @@ impl Default for Templates {
             kind => AutoEscape::Custom(kind.prefix().into()),
         });
         environment.set_formatter(format);
+        environment.add_filter("first_bytes", first_bytes);
         Templates { environment }
     }
 }
@@ -235,6 +237,12 @@ fn format(output: &mut Output, state: &mut State, value: &Value) -> Result<(), E
         }
     };
     output.write_str(&text).map_err(Error::from)
+}
+
+/// The text's beginning, as the CLI's tables cut it: after so many bytes, also inside a character.
+fn first_bytes(text: &str, count: usize) -> String {
+    let bytes = text::encode(text);
+    text::decode(&bytes[..count.min(bytes.len())]).into_owned()
 }
 
 /// One argument of a CLI command. The CLI (`main/cli.c`, all versions) splits at blanks and knows

@@ -119,3 +119,12 @@ fn the_documentation_lists_every_filter_and_test() {
         assert_eq!(listed, names, "{title}");
     }
 }
+
+#[test]
+fn first_bytes_cuts_as_the_cli_does_also_inside_a_character() {
+    assert_eq!(first_bytes("6001", 25), "6001");
+    assert_eq!(first_bytes("6001", 2), "60");
+    assert_eq!(text::encode(&first_bytes("Юля", 3)), &b"\xd0\xae\xd0"[..]);
+    let latin1 = text::decode(b"caf\xe9!");
+    assert_eq!(text::encode(&first_bytes(&latin1, 4)), &b"caf\xe9"[..]);
+}

@@ -4,9 +4,9 @@
 
 /// The filters a template can use.
 #[rustfmt::skip]
-pub const FILTERS: [&str; 48] = [
+pub const FILTERS: [&str; 49] = [
     "abs", "attr", "batch", "bool", "capitalize", "chain", "count", "d", "default", "dictsort", "e",
-    "escape", "first", "float", "format", "groupby", "indent", "int", "items", "join", "last",
+    "escape", "first", "first_bytes", "float", "format", "groupby", "indent", "int", "items", "join", "last",
     "length", "lines", "list", "lower", "map", "max", "min", "pprint", "reject", "rejectattr",
     "replace", "reverse", "round", "safe", "select", "selectattr", "slice", "sort", "split",
     "string", "sum", "title", "tojson", "trim", "unique", "upper", "zip",

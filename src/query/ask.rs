@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::cell::{Cell, Outcome};
-use super::error::QueryError;
+use super::error::{FailureKind, QueryError};
 use super::queries::Queries;
 use super::reads::{Reads, Unready};
 use super::scope::Bindings;
@@ -124,7 +124,7 @@ fn read_outcome(query: &Query, answer: Result<Answer, AskError>) -> Outcome {
         Err(error) => Err(QueryError::NoAnswer { query: query.name.as_str().into(), error }),
     };
     if let Err(error) = &outcome {
-        match error.means_cannot_answer() || error.is_about_connection() {
+        match error.kind() == FailureKind::Unsupported || error.is_about_connection() {
             true => tracing::debug!("{error}"),
             false => tracing::warn!("{error}"),
         }

@@ -10,6 +10,7 @@ mod ask;
 mod cell;
 mod error;
 mod events;
+mod fields;
 mod queries;
 mod reads;
 mod records;

@@ -5,17 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::cell::{Cell, Freshness, Used};
-use super::error::QueryError;
+use super::error::{FailureKind, QueryError};
 use super::reads::{Reads, Unready};
 use super::scope::{Bindings, Scope};
 use super::server::Server;
 use super::snapshot::Snapshot;
 use crate::ami::Action;
-use crate::language::{
-    Expression, Model, Query, QueryId, Question, TemplateName, error_text, escape, from_template, to_template,
-};
+use crate::language::{Expression, Model, Query, QueryId, Question, TemplateName, error_text, from_template};
 use crate::parse::text;
-use crate::parse::value::{Fields, Shapes, Value};
 
 /// How often a computation may find that it needs one more answer, before that is taken for endless.
 const ROUNDS: usize = 32;
@@ -35,8 +32,9 @@ pub struct Queries {
 #[derive(Default)]
 struct QueryState {
     cells: RwLock<HashMap<Action, Arc<Cell>>>,
-    /// A result computed from others, for as long as those stay as they were.
-    derived: Mutex<Option<Derived>>,
+    /// Results computed from others, for as long as those stay as they were: one for each record of
+    /// the path variables that the query mentions.
+    derived: Mutex<HashMap<Bindings, Derived>>,
     invalidated: Mutex<Option<Instant>>,
 }
 
@@ -70,7 +68,7 @@ impl Queries {
         let query = self.model.query(id);
         match &query.question {
             Question::Any(members) => self.first_answered(query, members, bindings, reads),
-            Question::Value(expression) => self.derive(id, query, reads, |own| {
+            Question::Value(expression) => self.derive(id, query, bindings, reads, |own| {
                 let value = self.evaluate(&query.name, expression, &Scope::new(self, bindings, own), own)?;
                 if value.is_undefined() {
                     let answer = "its expression gives nothing here".to_owned();
@@ -80,7 +78,7 @@ impl Queries {
                 Ok(Arc::new(Snapshot::new(value, Default::default(), query.key.clone())))
             }),
             _ if query.fields.is_empty() => self.answer(id, query, bindings, reads),
-            _ => self.derive(id, query, reads, |own| {
+            _ => self.derive(id, query, bindings, reads, |own| {
                 let answer = self.answer(id, query, bindings, own)?;
                 let value = self.with_fields(query, answer.value.clone(), bindings, own)?;
                 Ok(Arc::new(Snapshot::new(value, answer.raw.clone(), query.key.clone())))
@@ -98,95 +96,44 @@ impl Queries {
         let mut reasons = Vec::new();
         for member in members {
             match self.read(*member, bindings, reads) {
-                Err(Unready::Failed(error)) if error.means_cannot_answer() => reasons.push(error.to_string()),
+                Err(Unready::Failed(error)) if error.means_cannot_answer() => reasons.push(error),
                 other => return other,
             }
         }
-        let answer = reasons.join("; ");
+        // a right can be given, so that reason goes before what the server cannot do
+        if let Some(denied) = reasons.iter().find(|error| error.kind() == FailureKind::Denied) {
+            return Err(denied.clone().into());
+        }
+        let answer = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         Err(QueryError::Unsupported { query: query.name.as_str().into(), answer }.into())
     }
 
-    /// A result computed from others; one that holds for all paths is kept.
+    /// A result computed from others, which is kept.
     fn derive(
         self: &Arc<Self>,
         id: QueryId,
         query: &Query,
+        bindings: &Bindings,
         reads: &Reads,
         compute: impl FnOnce(&Reads) -> Result<Arc<Snapshot>, Unready>,
     ) -> Result<Arc<Snapshot>, Unready> {
-        let kept = query.parameters.is_empty().then_some(&self.states[id.0].derived);
-        if let Some(kept) = kept
-            && let Some(derived) = &*kept.lock().unwrap_or_else(PoisonError::into_inner)
-            && self.still_true(&derived.used, reads.since)
+        let mentioned = bindings.only(&query.parameters);
+        let derived = || self.states[id.0].derived.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((bound, kept)) = derived().get_key_value(&mentioned)
+            && bound.same_records(&mentioned)
+            && self.still_true(&kept.used, reads.since)
         {
-            reads.include(&derived.used);
-            return Ok(Arc::clone(&derived.snapshot));
+            reads.include(&kept.used);
+            return Ok(Arc::clone(&kept.snapshot));
         }
         let (computed, used) = reads.apart(compute);
         let snapshot = computed?;
-        if let Some(kept) = kept {
-            let derived = Derived { snapshot: Arc::clone(&snapshot), used };
-            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(derived);
-        }
+        let kept = Derived { snapshot: Arc::clone(&snapshot), used };
+        let mut derived = derived();
+        // the key holds the record, so it is replaced together with the result
+        derived.remove(&mentioned);
+        derived.insert(mentioned, kept);
         Ok(snapshot)
-    }
-
-    /// Puts the computed fields before the server's own.
-    fn with_fields(
-        self: &Arc<Self>,
-        query: &Query,
-        value: Value,
-        bindings: &Bindings,
-        reads: &Reads,
-    ) -> Result<Value, Unready> {
-        if query.fields.is_empty() {
-            return Ok(value);
-        }
-        let templates = &self.model.templates;
-        let mut compiled = Vec::new();
-        for (name, expression) in &query.fields {
-            let evaluate = templates
-                .evaluate_each(expression)
-                .map_err(|error| self.template_error(&query.name, &error, reads))?;
-            compiled.push((name, evaluate));
-        }
-        let scope = Scope::new(self, bindings, reads);
-        let mut shapes = Shapes::new();
-        let mut told = false;
-        let mut one = |row: &Value, among_others: bool| -> Result<Value, Unready> {
-            let mut fields = Fields::new();
-            let mut lacking = Vec::new();
-            for (name, evaluate) in &compiled {
-                let scope = scope.clone().with("row", to_template(row));
-                let value = evaluate(scope.context());
-                let value = value
-                    .map_err(|error| self.template_error(&format!("{}.{name}", query.name), &error, reads));
-                match value {
-                    Ok(value) => fields.push(name, from_template(&value)),
-                    // one odd record must not hide the others
-                    Err(Unready::Failed(error @ QueryError::Template { .. })) if among_others => {
-                        if !std::mem::replace(&mut told, true) {
-                            let key = query.key.as_ref().and_then(|key| row.get(key)?.as_str());
-                            tracing::warn!("record `{}` lacks a field: {error}", escape(key.unwrap_or("?")));
-                        }
-                        lacking.push(name.as_str());
-                    }
-                    Err(unready) => return Err(unready),
-                }
-            }
-            for (name, value) in row.as_record().into_iter().flat_map(|record| record.iter()) {
-                if !fields.contains(name) && !lacking.contains(&name) {
-                    fields.push(name, value.clone());
-                }
-            }
-            Ok(fields.finish(&mut shapes))
-        };
-        match &value {
-            Value::List(rows) => {
-                Ok(rows.iter().map(|row| one(row, true)).collect::<Result<Vec<_>, _>>()?.into())
-            }
-            row => one(row, false),
-        }
     }
 
     /// The parsed answer of the server.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::error::FailureKind;
 use super::queries::Queries;
 use super::reads::{Reads, Unready};
 use super::scope::{Binding, Bindings, Scope};
@@ -32,7 +33,8 @@ impl Queries {
     /// The records of a path variable, in the server's order, `where` applied.
     ///
     /// # Errors
-    /// What is lacking or failed. A server that lacks the feature gives no records, not an error.
+    /// What is lacking or failed. A server that lacks the feature gives no records, not an error; a
+    /// right that is lacking is an error, since there may be records.
     pub fn records(
         self: &Arc<Self>,
         variable: &Variable,
@@ -46,7 +48,7 @@ impl Queries {
         });
         let source = match source.0 {
             Ok(source) => source,
-            Err(Unready::Failed(error)) if error.means_cannot_answer() => return Ok(Vec::new()),
+            Err(Unready::Failed(error)) if error.kind() == FailureKind::Unsupported => return Ok(Vec::new()),
             Err(unready) => return Err(unready),
         };
         let Ok(items) = source.try_iter() else { return Ok(Vec::new()) };

@@ -1,6 +1,7 @@
 //! What names mean while a template or expression runs: path variables, then queries.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use minijinja::value::{Object, ObjectRepr};
@@ -37,8 +38,37 @@ impl Bindings {
         Bindings(self.0.iter().cloned().chain([binding]).collect())
     }
 
+    /// Those of these variables.
+    pub(super) fn only(&self, variables: &[String]) -> Bindings {
+        let wanted = |binding: &&Binding| variables.iter().any(|name| **name == *binding.variable);
+        Bindings(self.0.iter().filter(wanted).cloned().collect())
+    }
+
+    /// Whether the records are the same, not only their names.
+    pub(super) fn same_records(&self, other: &Bindings) -> bool {
+        self.0.len() == other.0.len() && self.0.iter().zip(&*other.0).all(|(one, two)| one.value == two.value)
+    }
+
     fn get(&self, variable: &str) -> Option<&Binding> {
         self.0.iter().rev().find(|binding| &*binding.variable == variable)
+    }
+}
+
+/// Equal names: one entry of a map for each record, whatever its fields are at the moment.
+impl PartialEq for Bindings {
+    fn eq(&self, other: &Bindings) -> bool {
+        let named = |binding: &Binding| (Arc::clone(&binding.variable), Arc::clone(&binding.name));
+        self.0.iter().map(named).eq(other.0.iter().map(named))
+    }
+}
+
+impl Eq for Bindings {}
+
+impl Hash for Bindings {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for binding in &*self.0 {
+            (&binding.variable, &binding.name).hash(state);
+        }
     }
 }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::recorded::{Recorded, queries, reading};
-use super::{Bindings, FailureKind, Queries, QueryError, Reads};
+use super::{Bindings, FailureKind, Queries, QueryError, Reads, Snapshot};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -264,4 +264,47 @@ async fn thirteen_says_in_words_that_it_does_not_know_a_command() {
     );
     let queries = queries(PEERS, &server);
     assert_eq!(json(&queries, "peers").await.unwrap_err().kind(), FailureKind::Unsupported);
+}
+
+const COMPUTED: &str = r#"
+[query.rows]
+command = "sip show peers"
+parse = { regex = '(?P<name>\S+) (?P<state>\S+)' }
+key = "name"
+[query.computed]
+value = "stored"
+fields = { line = "row.name ~ ' is ' ~ row.state" }
+[each.stored]
+in = "rows"
+[tree]
+"{stored}" = { query = "computed" }
+"#;
+
+#[tokio::test]
+async fn what_is_computed_from_a_record_is_its_own_and_follows_it() {
+    let server = Recorded::new();
+    let queries = queries(COMPUTED, &server);
+    let id = queries.model().query_names["computed"];
+    let lines = async || {
+        let compute = |reads: &Reads| {
+            let variable = &queries.model().variables[0];
+            let records = queries.records(variable, &Bindings::none(), reads)?;
+            let bound = records.into_iter().map(|one| Bindings::none().with(one.binding(variable)));
+            bound.map(|bindings| queries.read(id, &bindings, reads)).collect::<Result<Vec<_>, _>>()
+        };
+        let (computed, _) = queries.settle(DEADLINE, compute).await.unwrap();
+        computed
+    };
+    let text = |computed: &[Arc<Snapshot>]| -> Vec<String> {
+        let line = |one: &Arc<Snapshot>| one.value.get("line").unwrap().as_str().unwrap().to_owned();
+        computed.iter().map(line).collect()
+    };
+    server.prints("sip show peers", "6001 OK\n6002 OK");
+    let first = lines().await;
+    assert_eq!(text(&first), ["6001 is OK", "6002 is OK"]);
+    let again = lines().await;
+    assert!(first.iter().zip(&again).all(|(one, two)| Arc::ptr_eq(one, two)), "computed once");
+    server.prints("sip show peers", "6001 LOST\n6002 OK");
+    server.reconnects();
+    assert_eq!(text(&lines().await), ["6001 is LOST", "6002 is OK"]);
 }

@@ -1,5 +1,8 @@
 //! The entries of a tree file as a tree of places.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use crate::language::{Attributes, Content, Entry, Expression, Model, Segment, VariableId};
@@ -32,6 +35,10 @@ pub struct Place {
     pub literals: IndexMap<String, PlaceId>,
     /// Places in this directory that stand for many names.
     pub variables: Vec<PlaceId>,
+    /// Names that no record takes here: what stands by itself in this directory, or in another one
+    /// that holds the same records. So a record has the same name in both, and a link from one leads
+    /// to its directory in the other.
+    pub reserved: HashSet<Arc<str>>,
 }
 
 /// A path variable in a segment.
@@ -62,7 +69,25 @@ impl Layout {
             }
             layout.places[place.0].entry = Some(index);
         }
+        layout.reserve_names();
         layout
+    }
+
+    fn reserve_names(&mut self) {
+        let reserved: Vec<_> = self.places.iter().map(|place| self.reserved_in(place)).collect();
+        for (place, reserved) in self.places.iter_mut().zip(reserved) {
+            place.reserved = reserved;
+        }
+    }
+
+    fn reserved_in(&self, directory: &Place) -> HashSet<Arc<str>> {
+        let named = |place: &Place| -> Vec<_> {
+            place.variables.iter().map(|id| self.place(*id).variable.clone()).collect()
+        };
+        let here = named(directory);
+        let alike = self.places.iter().filter(|other| named(other).iter().any(|one| here.contains(one)));
+        let names = alike.chain([directory]).flat_map(|place| place.literals.keys());
+        names.map(|name| name.as_str().into()).collect()
     }
 
     /// The mount point.

@@ -52,7 +52,7 @@ impl Tree {
         let place = self.layout().place(directory.place);
         let mut listing = self.literals(directory, bindings, reads)?;
         // a record never takes the name of an entry, not even of one that is not there just now
-        let mut taken: HashSet<Arc<str>> = place.literals.keys().map(|name| name.as_str().into()).collect();
+        let mut taken = place.reserved.clone();
         for child in &place.variables {
             self.list_records(*child, bindings, reads, &mut taken, &mut listing)?;
         }

@@ -84,6 +84,11 @@ async fn hostile_names_are_escaped_told_apart_and_never_dropped() {
     assert_eq!(text(&tree, "peers/6001~2/contact").await.unwrap(), "d\n");
     assert_eq!(text(&tree, "peers/_online/6001~2").await.unwrap(), "../6001~2");
     assert_eq!(text(&tree, "peers/_online/person%2Fperson").await.unwrap(), "../person%2Fperson");
+    assert_eq!(
+        text(&tree, "peers/_online/_online~2").await.unwrap(),
+        "../_online~2",
+        "a record has one name, also where nothing else has it"
+    );
 }
 
 #[tokio::test]
@@ -103,6 +108,19 @@ async fn a_server_without_the_feature_has_an_empty_directory() {
     let tree = tree(PEERS, &server);
     assert_eq!(names(&tree, "peers").await, ["_online", "count"]);
     assert!(text(&tree, "peers/count").await.is_err());
+}
+
+#[tokio::test]
+async fn a_right_that_is_lacking_is_told_and_not_shown_as_an_empty_directory() {
+    let server = Recorded::new();
+    server.answers("sip show peers", "Response: Error\r\nMessage: Permission denied\r\n\r\n");
+    let text = format!(
+        "{PEERS}[query.either]\nany = [\"peers\", \"none\"]\nkey = \"name\"\n[query.none]\ndata = \"/x\"\n"
+    );
+    let tree = tree(&text.replace("in = \"peers\"", "in = \"either\""), &server);
+    let peers = tree.resolve(Path::new("peers")).await.unwrap();
+    let error = tree.list(&peers).await.unwrap_err();
+    assert!(error.to_string().contains("query `peers`: permission denied"), "{error}");
 }
 
 #[tokio::test]

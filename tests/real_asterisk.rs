@@ -1,0 +1,18 @@
+//! The shipped tree on real Asterisk servers, through a real mount: what an operator sees, and when.
+
+#![allow(clippy::expect_used, reason = "what a test expects of its ground")]
+
+mod support;
+
+#[path = "real_asterisk/as_chan_sip_tells.rs"]
+mod as_chan_sip_tells;
+#[path = "real_asterisk/failures.rs"]
+mod failures;
+#[path = "real_asterisk/follows.rs"]
+mod follows;
+#[path = "real_asterisk/ground.rs"]
+mod ground;
+#[path = "real_asterisk/pjsip.rs"]
+mod pjsip;
+#[path = "real_asterisk/rights.rs"]
+mod rights;
