@@ -89,16 +89,10 @@ impl Version {
 pub struct Simulator {
     shared: Arc<Shared>,
     address: SocketAddr,
-    listening: std::sync::Mutex<Listening>,
-}
-
-/// Whether the port is open.
-enum Listening {
-    Open(JoinHandle<()>),
-    /// The port is kept, and whoever connects is refused.
-    Refusing(#[allow(dead_code, reason = "held so that nobody else gets the port")] TcpSocket),
-    /// Between the two, and after the end.
-    Closed,
+    /// Holds the port while nobody listens on it, so that nobody else gets it.
+    _reserved: TcpSocket,
+    /// The task that accepts connections; none while they are refused.
+    listening: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Simulator {
@@ -115,11 +109,12 @@ impl Simulator {
     /// # Errors
     /// When the address is taken or not this machine's.
     pub async fn start_at(content: Content, address: SocketAddr) -> io::Result<Self> {
+        let reserved = server::reserve(address)?;
+        let address = reserved.local_addr()?;
         let listener = server::listen(address)?;
-        let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new(content));
-        let listening = Listening::Open(server::accept(listener, Arc::clone(&shared)));
-        Ok(Self { shared, address, listening: listening.into() })
+        let listening = Some(server::accept(listener, Arc::clone(&shared))).into();
+        Ok(Self { shared, address, _reserved: reserved, listening })
     }
 
     /// Where the server listens.
@@ -237,19 +232,14 @@ impl Simulator {
     }
 
     /// Goes down: hangs up on all clients and refuses new connections. The port stays this server's.
-    ///
-    /// # Errors
-    /// When the port cannot be kept.
-    pub async fn refuse_connections(&self) -> io::Result<()> {
-        let before = std::mem::replace(&mut *lock(&self.listening), Listening::Closed);
-        if let Listening::Open(task) = before {
+    pub async fn refuse_connections(&self) {
+        let before = lock(&self.listening).take();
+        if let Some(task) = before {
             task.abort();
             // The port is closed once the task is gone; being cancelled is how it ends.
             let _ = task.await;
         }
         self.disconnect_all();
-        *lock(&self.listening) = Listening::Refusing(server::reserve(self.address)?);
-        Ok(())
     }
 
     /// Comes back on the same port.
@@ -258,10 +248,9 @@ impl Simulator {
     /// When the port cannot be opened.
     pub fn accept_connections(&self) -> io::Result<()> {
         let mut listening = lock(&self.listening);
-        if !matches!(*listening, Listening::Open(_)) {
-            *listening = Listening::Closed;
+        if listening.is_none() {
             let listener = server::listen(self.address)?;
-            *listening = Listening::Open(server::accept(listener, Arc::clone(&self.shared)));
+            *listening = Some(server::accept(listener, Arc::clone(&self.shared)));
         }
         Ok(())
     }
@@ -282,7 +271,7 @@ impl Simulator {
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        if let Listening::Open(task) = &*lock(&self.listening) {
+        if let Some(task) = &*lock(&self.listening) {
             task.abort();
         }
         self.shared.disconnect_all();

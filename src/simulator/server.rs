@@ -140,13 +140,15 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     reserve(address)?.listen(1024)
 }
 
-/// Takes the port without listening: whoever connects is refused, and the port is not given away.
+/// Takes the port without listening: whoever connects is refused, and the port is not given away. A
+/// listener of this program can still be opened on it.
 ///
 /// # Errors
 /// When the address is taken or not this machine's.
 pub(super) fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
     socket.bind(address)?;
     Ok(socket)
 }

@@ -115,7 +115,7 @@ async fn a_right_that_is_lacking_is_told_and_not_shown_as_an_empty_directory() {
     let server = Recorded::new();
     server.answers("sip show peers", "Response: Error\r\nMessage: Permission denied\r\n\r\n");
     let text = format!(
-        "{PEERS}[query.either]\nany = [\"peers\", \"none\"]\nkey = \"name\"\n[query.none]\ndata = \"/x\"\n"
+        "{PEERS}[query.either]\nany = [\"peers\", \"no_other\"]\nkey = \"name\"\n[query.no_other]\ndata = \"/x\"\n"
     );
     let tree = tree(&text.replace("in = \"peers\"", "in = \"either\""), &server);
     let peers = tree.resolve(Path::new("peers")).await.unwrap();
