@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -181,15 +182,24 @@ impl Ports {
     /// Ports that are free now. Nothing holds them until the server does, hence the attempts of
     /// [`Asterisk::start`].
     fn choose() -> Ports {
-        let any = (Ipv4Addr::LOCALHOST, 0);
-        let ami = TcpListener::bind(any).expect("a free TCP port");
-        let [sip, iax, trunk] = std::array::from_fn(|_| UdpSocket::bind(any).expect("a free UDP port"));
-        let udp = |socket: &UdpSocket| socket.local_addr().expect("a bound socket has an address").port();
-        Ports {
-            ami: ami.local_addr().expect("a bound socket has an address").port(),
-            sip: udp(&sip),
-            iax: udp(&iax),
-            trunk: udp(&trunk),
+        let [ami, sip, iax, trunk] = std::array::from_fn(|_| next_port());
+        Ports { ami, sip, iax, trunk }
+    }
+}
+
+/// A port that nobody holds, and that no other test of this program is given: one that asks whether
+/// its stopped server's port is closed must not find another's. They lie below those that the kernel
+/// gives to whoever asks for any.
+fn next_port() -> u16 {
+    const FIRST: u32 = 12_000;
+    const COUNT: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + number % COUNT).expect("below 65,536");
+        let address = (Ipv4Addr::LOCALHOST, port);
+        if TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok() {
+            return port;
         }
     }
 }
