@@ -90,7 +90,7 @@ fn bindings(
             let records = queries.records(variable, &bindings, reads)?;
             found = found.or(records
                 .into_iter()
-                .find(|record| record.key == *key)
+                .find(|record| *record.key == **key)
                 .map(|record| record.binding(variable)));
         }
         let Some(binding) = found else { return Ok(None) };

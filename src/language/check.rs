@@ -28,6 +28,7 @@ pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
         check_names(loader, read, &bindings, &parameters);
     }
     check_needs(loader, variables, &parameters);
+    check_one(loader, &parameters);
     graph.with_needs(loader, variables, &parameters).report_cycles(loader, "need");
     check_variables(loader, variables, entries, &parameters);
     check_paths(loader, entries);
@@ -137,6 +138,31 @@ fn check_needs(loader: &mut Loader, variables: &[Variable], parameters: &[BTreeS
             "query `{name}` needs one that is asked for each `{binding}`, which several `[each]` set"
         );
         loader.reader.error(span, message, "which records?", help);
+    }
+}
+
+/// What refreshes one record of a list is asked for one record, and the list has to know them apart.
+fn check_one(loader: &mut Loader, parameters: &[BTreeSet<String>]) {
+    let mut findings = Vec::new();
+    for (index, query) in loader.queries.iter().enumerate() {
+        let Some(query) = query else { continue };
+        let Some(one) = query.refresh.one else { continue };
+        let (message, help) = if !parameters[index].is_empty() {
+            (
+                "`one` belongs to a query that gives a list",
+                "leave it out: this query is asked for one record anyway",
+            )
+        } else if query.key.is_none() {
+            ("`one` needs to know which field names a record", "add `key = \"…\"`")
+        } else if parameters[one.0].len() != 1 {
+            ("`one` is a query that is asked once per record", "let it mention one path variable")
+        } else {
+            continue;
+        };
+        findings.push((query.span.clone(), message, help));
+    }
+    for (span, message, help) in findings {
+        loader.reader.error(span, message, "its `refresh` has `one`", Some(help.into()));
     }
 }
 

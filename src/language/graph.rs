@@ -48,6 +48,7 @@ impl QueryGraph {
     ) -> QueryGraph {
         let mut queries = self.queries.clone();
         for (index, query) in loader.queries.iter().enumerate() {
+            queries[index].extend(query.iter().filter_map(|query| query.refresh.one).map(|one| one.0));
             for need in query.iter().flat_map(|query| &query.needs) {
                 queries[index].insert(need.0);
                 for variable in variables.iter().filter(|one| parameters[need.0].contains(&one.binding)) {

@@ -27,7 +27,7 @@ pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
 pub use load::{LoadOptions, load};
 pub use model::{
     Attributes, Content, Defaults, Entry, Format, Model, Printed, Query, QueryId, Question, Refresh,
-    SecretSource, ServerAddress, Variable, VariableId,
+    SecretSource, ServerAddress, Trigger, Variable, VariableId,
 };
 pub use name::{escape, fit};
 pub use path::{Pattern, Segment};

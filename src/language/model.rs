@@ -173,10 +173,21 @@ pub enum Question {
 /// When a result has to be asked again.
 #[derive(Debug, Clone, Default)]
 pub struct Refresh {
-    /// After an event of one of these names (lower case).
-    pub on: Vec<String>,
+    /// After one of these events.
+    pub on: Vec<Trigger>,
+    /// The query that asks for one record of a list anew, where an event concerns that one.
+    pub one: Option<QueryId>,
     /// At that age.
     pub every: Option<Duration>,
+}
+
+/// An event that makes a result stale.
+#[derive(Debug, Clone)]
+pub struct Trigger {
+    /// The event's name, in lower case.
+    pub event: String,
+    /// What gives the key of the record concerned; without it, all of the result is.
+    pub key: Option<Expression>,
 }
 
 /// A path variable: `[each.NAME]`.

@@ -7,7 +7,7 @@ use super::diagnostic::suggestion;
 use super::document::{Section, Text};
 use super::hazard::{self, Hazard};
 use super::load::Loader;
-use super::model::{Query, QueryId, Question, Refresh};
+use super::model::{Query, QueryId, Question, Refresh, Trigger};
 use super::source::Span;
 use super::templates::TextKind;
 use crate::parse::{Parser, regex};
@@ -273,11 +273,42 @@ fn regex_mistake(error: &str, pattern: &str) -> (String, std::ops::Range<usize>)
 
 fn refresh(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Refresh {
     let Some(table) = loader.reader.table("`refresh`", value) else { return Refresh::default() };
-    let section = Section::open(&mut loader.reader, "`refresh`", table, &["on", "every"]);
-    let on = section.texts(&mut loader.reader, "on");
+    let section = Section::open(&mut loader.reader, "`refresh`", table, &["on", "one", "every"]);
+    let one = section.text(&mut loader.reader, "one");
     Refresh {
-        on: on.into_iter().map(|event| event.value.to_ascii_lowercase()).collect(),
+        on: section.get("on").map(|value| triggers(loader, value)).unwrap_or_default(),
+        one: one.and_then(|name| loader.query_named(&name)),
         every: section.duration(&mut loader.reader, "every"),
+    }
+}
+
+/// Reads `on`: an event's name, a table of names and expressions, or a list of these.
+fn triggers(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Vec<Trigger> {
+    match value.get_ref() {
+        DeValue::String(name) => vec![Trigger { event: name.to_ascii_lowercase(), key: None }],
+        DeValue::Array(items) => items.iter().flat_map(|item| triggers(loader, item)).collect(),
+        DeValue::Table(table) => {
+            let mut triggers = Vec::new();
+            for (event, value) in table {
+                let what = format!("the record that `{}` concerns", event.get_ref());
+                let Some(text) = loader.reader.text(&what, value) else { continue };
+                let Some(key) = loader.expression(&text, Some(Vec::new()), vec!["event"], None) else {
+                    continue;
+                };
+                if loader.query_names.keys().any(|query| key.names.contains(query)) {
+                    let help =
+                        Some("compute the key from `event` alone: nothing is asked while events come".into());
+                    let message = "an event's record cannot depend on a query".to_owned();
+                    loader.reader.error(text.span.clone(), message, "reads a query", help);
+                }
+                triggers.push(Trigger { event: event.get_ref().to_ascii_lowercase(), key: Some(key) });
+            }
+            triggers
+        }
+        _ => {
+            loader.reader.wrong_type("`on` of `refresh`", "an event's name, or a list of names", value);
+            Vec::new()
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Cell {
     pub query: QueryId,
     /// What is asked.
     pub action: Action,
+    /// The keys of the records that it is asked for.
+    pub keys: Vec<Arc<str>>,
     state: Mutex<State>,
 }
 
@@ -61,8 +63,8 @@ pub struct Freshness {
 
 impl Cell {
     /// A question nobody asked yet.
-    pub fn new(query: QueryId, action: Action) -> Cell {
-        Cell { query, action, state: Mutex::default() }
+    pub fn new(query: QueryId, action: Action, keys: Vec<Arc<str>>) -> Cell {
+        Cell { query, action, keys, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -74,6 +76,16 @@ impl Cell {
         let state = self.state();
         let latest = state.latest.as_ref()?;
         latest.is_fresh(freshness).then(|| (latest.outcome.clone(), state.version))
+    }
+
+    /// When the latest outcome was asked for; now, if there is none.
+    pub fn asked(&self) -> Instant {
+        self.state().latest.as_ref().map_or_else(Instant::now, |latest| latest.asked)
+    }
+
+    /// Makes what was computed from the outcome be computed again: a record in it is stale.
+    pub fn touch(&self) {
+        self.state().version += 1;
     }
 
     /// Whether the outcome of that version is still the one to use.

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::queries::Queries;
-use crate::language::QueryId;
+use crate::ami::Message;
+use crate::language::{QueryId, Trigger, error_text, to_template};
+use crate::parse::headers;
+use crate::parse::value::Shapes;
 
 impl Queries {
     /// Follows the server's events until it is gone, marking as stale what they concern. To be run
@@ -20,13 +23,13 @@ impl Queries {
                 Ok(message) => {
                     let Some(name) = message.event() else { continue };
                     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-                    for query in concerned.get(name.as_str()).into_iter().flatten() {
-                        self.invalidate(*query);
+                    for (query, trigger) in concerned.get(name.as_str()).into_iter().flatten() {
+                        self.meet(*query, trigger, &message);
                     }
                 }
                 Err(RecvError::Lagged(lost)) => {
                     tracing::warn!("{lost} events came too fast to be looked at; everything is asked again");
-                    for query in concerned.values().flatten() {
+                    for (query, _) in concerned.values().flatten() {
                         self.invalidate(*query);
                     }
                 }
@@ -35,13 +38,33 @@ impl Queries {
         }
     }
 
-    fn concerned_by_event(&self) -> HashMap<String, Vec<QueryId>> {
-        let mut concerned: HashMap<String, Vec<QueryId>> = HashMap::new();
+    fn concerned_by_event(&self) -> HashMap<&str, Vec<(QueryId, &Trigger)>> {
+        let mut concerned: HashMap<&str, Vec<(QueryId, &Trigger)>> = HashMap::new();
         for (index, query) in self.model().queries.iter().enumerate() {
-            for event in &query.refresh.on {
-                concerned.entry(event.clone()).or_default().push(QueryId(index));
+            for trigger in &query.refresh.on {
+                concerned.entry(&trigger.event).or_default().push((QueryId(index), trigger));
             }
         }
         concerned
+    }
+
+    /// Marks what an event makes stale. An expression that gives nothing says that no record of this
+    /// query is concerned; one that cannot be computed makes all of it stale.
+    fn meet(&self, query: QueryId, trigger: &Trigger, event: &Message) {
+        let Some(key) = &trigger.key else { return self.invalidate(query) };
+        let event = to_template(&headers::record(event.headers(), &mut Shapes::new()));
+        match self.model().templates.evaluate(key, minijinja::context! { event }) {
+            Ok(key) if key.is_undefined() || key.is_none() => {}
+            Ok(key) => self.invalidate_record(query, &key.to_string()),
+            Err(error) => {
+                let name = &self.model().query(query).name;
+                tracing::warn!(
+                    "query `{name}`: which record does {} concern? {}",
+                    trigger.event,
+                    error_text(&error)
+                );
+                self.invalidate(query);
+            }
+        }
     }
 }

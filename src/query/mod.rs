@@ -14,9 +14,11 @@ mod fields;
 mod queries;
 mod reads;
 mod records;
+mod refreshed;
 mod scope;
 mod server;
 mod snapshot;
+mod staleness;
 
 pub use cell::{Cell, Used};
 pub use error::{FailureKind, QueryError};

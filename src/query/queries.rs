@@ -1,7 +1,7 @@
 //! All queries of a tree on one server: reading their results, and asking for what is lacking.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::cell::{Cell, Freshness, Used};
@@ -10,6 +10,7 @@ use super::reads::{Reads, Unready};
 use super::scope::{Bindings, Scope};
 use super::server::Server;
 use super::snapshot::Snapshot;
+use super::staleness::Staleness;
 use crate::ami::Action;
 use crate::language::{Expression, Model, Query, QueryId, Question, TemplateName, error_text, from_template};
 use crate::parse::text;
@@ -35,12 +36,15 @@ struct QueryState {
     /// Results computed from others, for as long as those stay as they were: one for each record of
     /// the path variables that the query mentions.
     derived: Mutex<HashMap<Bindings, Derived>>,
-    invalidated: Mutex<Option<Instant>>,
+    /// The list with the records that were asked for anew.
+    refreshed: Mutex<Option<Derived>>,
+    staleness: Mutex<Staleness>,
 }
 
-struct Derived {
-    snapshot: Arc<Snapshot>,
-    used: Used,
+/// A result computed from others, and from which.
+pub(super) struct Derived {
+    pub snapshot: Arc<Snapshot>,
+    pub used: Used,
 }
 
 impl Queries {
@@ -145,13 +149,15 @@ impl Queries {
         reads: &Reads,
     ) -> Result<Arc<Snapshot>, Unready> {
         let action = self.action(query, bindings, reads)?;
-        let cell = self.cell(id, action);
-        match cell.fresh(&self.freshness(id, reads.since)) {
-            Some((outcome, version)) => {
-                reads.use_cell(&cell, version);
-                outcome.map_err(Unready::from)
-            }
-            None => Err(reads.want(&cell)),
+        let cell = self.cell(id, action, bindings.keys(&query.parameters));
+        let Some((outcome, version)) = cell.fresh(&self.freshness(&cell, reads.since)) else {
+            return Err(reads.want(&cell));
+        };
+        reads.use_cell(&cell, version);
+        let snapshot = outcome?;
+        match query.refresh.one {
+            Some(one) => self.with_refreshed_records(query, one, (&cell, version), snapshot, reads),
+            None => Ok(snapshot),
         }
     }
 
@@ -223,17 +229,17 @@ impl Queries {
         })
     }
 
-    fn cell(&self, id: QueryId, action: Action) -> Arc<Cell> {
+    fn cell(&self, id: QueryId, action: Action, keys: Vec<Arc<str>>) -> Arc<Cell> {
         let cells = &self.states[id.0].cells;
         if let Some(cell) = cells.read().unwrap_or_else(PoisonError::into_inner).get(&action) {
             return Arc::clone(cell);
         }
         let mut cells = cells.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(cells.entry(action.clone()).or_insert_with(|| Arc::new(Cell::new(id, action))))
+        Arc::clone(cells.entry(action.clone()).or_insert_with(|| Arc::new(Cell::new(id, action, keys))))
     }
 
-    fn freshness(&self, id: QueryId, since: Instant) -> Freshness {
-        let refresh = &self.model.query(id).refresh;
+    fn freshness(&self, cell: &Cell, since: Instant) -> Freshness {
+        let refresh = &self.model.query(cell.query).refresh;
         let lives = match (refresh.every, refresh.on.is_empty()) {
             (Some(every), _) => Some(every),
             (None, true) => Some(self.model.defaults.ttl),
@@ -241,7 +247,7 @@ impl Queries {
         };
         Freshness {
             session: self.server.as_ref().and_then(|server| server.session()),
-            invalidated: *self.states[id.0].invalidated.lock().unwrap_or_else(PoisonError::into_inner),
+            invalidated: self.staleness(cell.query).since(&cell.keys),
             lives,
             since,
         }
@@ -249,12 +255,37 @@ impl Queries {
 
     /// Whether everything that was used is still as it was.
     pub fn still_true(&self, used: &Used, since: Instant) -> bool {
-        used.iter().all(|(cell, version)| cell.still(*version, &self.freshness(cell.query, since)))
+        used.iter().all(|(cell, version)| cell.still(*version, &self.freshness(cell, since)))
     }
 
     /// Marks a query's results as stale from now on.
     pub fn invalidate(&self, id: QueryId) {
-        *self.states[id.0].invalidated.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.staleness(id).mark_all();
+    }
+
+    /// Marks as stale what concerns the record of that key: the result for that record of a query
+    /// that is asked once per record, or that record of a list whose query names a cheaper one.
+    /// Without such a query all of the list is stale.
+    pub fn invalidate_record(&self, id: QueryId, key: &str) {
+        let query = self.model.query(id);
+        match query.refresh.one {
+            Some(one) => {
+                self.staleness(one).mark_record(key);
+                self.staleness(id).mark_record(key);
+                let cells = self.states[id.0].cells.read().unwrap_or_else(PoisonError::into_inner);
+                cells.values().for_each(|cell| cell.touch());
+            }
+            None if query.parameters.is_empty() => self.invalidate(id),
+            None => self.staleness(id).mark_record(key),
+        }
+    }
+
+    pub(super) fn staleness(&self, id: QueryId) -> MutexGuard<'_, Staleness> {
+        self.states[id.0].staleness.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn refreshed(&self, id: QueryId) -> &Mutex<Option<Derived>> {
+        &self.states[id.0].refreshed
     }
 
     /// Runs a computation, asks for what it lacks, and runs it again until it lacks nothing.

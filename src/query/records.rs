@@ -13,7 +13,7 @@ use crate::parse::value::Value;
 #[derive(Debug, Clone)]
 pub struct NamedRecord {
     /// The value of its key, as the server spells it.
-    pub key: String,
+    pub key: Arc<str>,
     /// The record.
     pub value: Value,
 }
@@ -21,11 +21,8 @@ pub struct NamedRecord {
 impl NamedRecord {
     /// The record bound to its variable, under the name it has if no other record claims it.
     pub fn binding(self, variable: &Variable) -> Binding {
-        Binding {
-            variable: variable.binding.as_str().into(),
-            name: escape(&self.key).into(),
-            value: self.value,
-        }
+        let name = escape(&self.key).into();
+        Binding { variable: variable.binding.as_str().into(), name, key: self.key, value: self.value }
     }
 }
 
@@ -66,7 +63,7 @@ impl Queries {
                 tracing::warn!("{place}: a record without the field that names it is left out");
                 continue;
             };
-            records.push(NamedRecord { key, value });
+            records.push(NamedRecord { key: key.into(), value });
         }
         self.filter(variable, outer, reads, records)
     }

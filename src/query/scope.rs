@@ -19,6 +19,8 @@ pub struct Binding {
     pub variable: Arc<str>,
     /// The record's name in the directory.
     pub name: Arc<str>,
+    /// The value of the record's key, as the server spells it.
+    pub key: Arc<str>,
     /// The record.
     pub value: Value,
 }
@@ -42,6 +44,11 @@ impl Bindings {
     pub(super) fn only(&self, variables: &[String]) -> Bindings {
         let wanted = |binding: &&Binding| variables.iter().any(|name| **name == *binding.variable);
         Bindings(self.0.iter().filter(wanted).cloned().collect())
+    }
+
+    /// The keys of the records of these variables.
+    pub(super) fn keys(&self, variables: &[String]) -> Vec<Arc<str>> {
+        self.only(variables).0.iter().map(|binding| Arc::clone(&binding.key)).collect()
     }
 
     /// Whether the records are the same, not only their names.

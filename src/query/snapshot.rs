@@ -30,6 +30,11 @@ impl Snapshot {
 
     /// The record that bears this key; of several the first.
     pub fn record(&self, key: &str) -> Option<&Value> {
+        self.value.as_list()?.get(self.position(key)?)
+    }
+
+    /// Where in the list the record stands that bears this key; of several the first.
+    pub fn position(&self, key: &str) -> Option<usize> {
         let Value::List(items) = &self.value else { return None };
         let field = self.key.as_ref()?;
         let index = self.by_key.get_or_init(|| {
@@ -41,7 +46,7 @@ impl Snapshot {
             }
             index
         });
-        items.get(*index.get(key)?)
+        index.get(key).copied()
     }
 
     /// The result in a template: a list keeps its lookup by key, all else stands for itself.

@@ -308,3 +308,107 @@ async fn what_is_computed_from_a_record_is_its_own_and_follows_it() {
     server.reconnects();
     assert_eq!(text(&lines().await), ["6001 is LOST", "6002 is OK"]);
 }
+
+const ONE: &str = r#"
+[query.peers]
+action = "SIPpeers"
+key = "ObjectName"
+refresh = { on = ["Reload", { PeerStatus = "event.Peer[4:] if event.Peer is startingwith('SIP/')" }], one = "peer" }
+[query.peer]
+action = { Action = "SIPshowpeer", Peer = "{{ entry.ObjectName }}" }
+fields = { IPaddress = "row['Address-IP']" }
+refresh = { on = { PeerStatus = "event.Peer[4:]" } }
+[each.entry]
+in = "peers"
+[tree]
+"peers/{entry}/ip" = { render = "{{ entry.IPaddress }}" }
+"peers/{entry}/details" = { query = "peer" }
+"#;
+
+fn shows(server: &Recorded, name: &str, address: &str) {
+    let answer = format!("Response: Success\r\nObjectName: {name}\r\nAddress-IP: {address}\r\n\r\n");
+    server.answers(&format!("SIPshowpeer {name}"), &answer);
+}
+
+async fn meets(server: &Recorded, event: &str) {
+    server.emits(event);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
+#[tokio::test]
+async fn an_event_about_one_record_asks_for_that_one_and_not_for_the_list() {
+    let server = Recorded::new();
+    server.answers("SIPpeers", SIPPEERS);
+    let queries = queries(ONE, &server);
+    let followed = tokio::spawn(Arc::clone(&queries).follow_events());
+    let before = json(&queries, "peers").await.unwrap();
+    assert_eq!(server.asked(), ["SIPpeers"]);
+
+    shows(&server, "trunk", "10.0.0.9");
+    meets(&server, "PeerStatus\r\nPeer: SIP/trunk").await;
+    let after = json(&queries, "peers").await.unwrap();
+    assert_eq!(server.asked(), ["SIPshowpeer trunk"]);
+    assert_eq!(after, before.replace("-none-", "10.0.0.9"), "its own fields are new, nothing else changed");
+    json(&queries, "peers").await.unwrap();
+    assert!(server.asked().is_empty());
+
+    shows(&server, "6001", "10.0.0.1");
+    meets(&server, "PeerStatus\r\nPeer: SIP/6001").await;
+    let both = json(&queries, "peers").await.unwrap();
+    assert_eq!(server.asked(), ["SIPshowpeer 6001"], "what was asked for anew before is not asked again");
+    assert!(both.contains("10.0.0.9") && both.contains("10.0.0.1"), "{both}");
+
+    meets(&server, "PeerStatus\r\nPeer: IAX2/6001").await;
+    json(&queries, "peers").await.unwrap();
+    assert!(server.asked().is_empty(), "an event about something else concerns nobody here");
+    followed.abort();
+}
+
+#[tokio::test]
+async fn an_event_about_a_record_that_the_list_does_not_know_asks_for_the_list() {
+    let server = Recorded::new();
+    server.answers("SIPpeers", SIPPEERS);
+    let queries = queries(ONE, &server);
+    let followed = tokio::spawn(Arc::clone(&queries).follow_events());
+    json(&queries, "peers").await.unwrap();
+    server.asked();
+    server.answers("SIPpeers", &SIPPEERS.replace("trunk", "newcomer"));
+    meets(&server, "PeerStatus\r\nPeer: SIP/newcomer").await;
+    assert!(json(&queries, "peers").await.unwrap().contains("newcomer"));
+    assert_eq!(server.asked(), ["SIPpeers"]);
+    // one that has gone: its own question fails, and the list tells why
+    server.answers("SIPshowpeer 6001", "Response: Error\r\nMessage: Peer 6001 not found.\r\n\r\n");
+    server.answers("SIPpeers", &SIPPEERS.replace("6001", "6002"));
+    meets(&server, "PeerStatus\r\nPeer: SIP/6001").await;
+    let peers = json(&queries, "peers").await.unwrap();
+    assert!(peers.contains("6002") && !peers.contains("6001"), "{peers}");
+    assert_eq!(server.asked(), ["SIPshowpeer 6001", "SIPpeers"]);
+    followed.abort();
+}
+
+#[tokio::test]
+async fn an_event_about_one_record_leaves_the_details_of_others_alone() {
+    let server = Recorded::new();
+    server.answers("SIPpeers", SIPPEERS);
+    shows(&server, "6001", "127.0.0.1");
+    shows(&server, "trunk", "-none-");
+    let queries = queries(ONE, &server);
+    let followed = tokio::spawn(Arc::clone(&queries).follow_events());
+    let id = queries.model().query_names["peer"];
+    let all = async || {
+        let compute = |reads: &Reads| {
+            let variable = &queries.model().variables[0];
+            let records = queries.records(variable, &Bindings::none(), reads)?;
+            let bound = records.into_iter().map(|one| Bindings::none().with(one.binding(variable)));
+            bound.map(|bindings| queries.read(id, &bindings, reads)).collect::<Result<Vec<_>, _>>()
+        };
+        queries.settle(DEADLINE, compute).await.unwrap()
+    };
+    let (_, reads) = all().await;
+    assert_eq!(server.asked(), ["SIPpeers", "SIPshowpeer 6001", "SIPshowpeer trunk"]);
+    meets(&server, "PeerStatus\r\nPeer: SIP/trunk").await;
+    assert!(!queries.still_true(&reads.used(), Instant::now()));
+    all().await;
+    assert_eq!(server.asked(), ["SIPshowpeer trunk"]);
+    followed.abort();
+}

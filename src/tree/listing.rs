@@ -10,8 +10,7 @@ use super::layout::PlaceId;
 use super::lookup::Tree;
 use super::node::Node;
 use crate::language::{Variable, escape, fit};
-use crate::parse::value::Value;
-use crate::query::{Binding, Bindings, QueryError, Reads, Scope, Unready};
+use crate::query::{Binding, Bindings, NamedRecord, QueryError, Reads, Scope, Unready};
 
 /// One name in a directory.
 #[derive(Debug, Clone)]
@@ -19,7 +18,7 @@ pub struct Listed {
     /// The place it leads to.
     pub place: PlaceId,
     /// The record it stands for, if it stands for one.
-    pub record: Option<Value>,
+    pub record: Option<NamedRecord>,
 }
 
 /// The names in a directory, in their order: the tree file's, then the server's.
@@ -78,14 +77,14 @@ impl Tree {
             // the name is given before `when` is asked, so that it stays when a condition changes
             let name = unique(&format!("{}{}{}", named.prefix, escape(&record.key), named.suffix), taken);
             if let Some(evaluate) = &evaluate {
-                let bindings = outer.with(bind(variable, &name, &record.value));
+                let bindings = outer.with(bind(variable, &name, &record));
                 let value = evaluate(Scope::new(self.queries(), &bindings, reads).context());
                 let value = value.map_err(|error| self.queries().template_error(&at, &error, reads));
                 if !self.holds(value.map(|value| value.is_true()), &name)? {
                     continue;
                 }
             }
-            listing.insert(name, Listed { place, record: Some(record.value) });
+            listing.insert(name, Listed { place, record: Some(record) });
         }
         Ok(())
     }
@@ -119,8 +118,8 @@ impl Tree {
 }
 
 /// A record bound to its variable under the name it is listed by.
-pub fn bind(variable: &Variable, name: &Arc<str>, value: &Value) -> Binding {
-    Binding { variable: variable.binding.as_str().into(), name: Arc::clone(name), value: value.clone() }
+pub fn bind(variable: &Variable, name: &Arc<str>, record: &NamedRecord) -> Binding {
+    Binding { name: Arc::clone(name), ..record.clone().binding(variable) }
 }
 
 /// The name itself, or, if another record or an entry has it, the name with `~2`, `~3`, …

@@ -42,7 +42,8 @@ fn every_key_has_its_effect() {
     let peers = query(&model, "peers");
     assert_eq!(peers.timeout, Duration::from_secs(120));
     assert_eq!(peers.rows, ["list", "peers"]);
-    assert_eq!(peers.refresh.on, ["peerstatus", "reload"]);
+    let on: Vec<_> = peers.refresh.on.iter().map(|on| (on.event.as_str(), on.key.is_some())).collect();
+    assert_eq!(on, [("peerstatus", false), ("reload", false)]);
     assert_eq!(peers.refresh.every, Some(Duration::from_secs(300)));
     assert_eq!(peers.fields.len(), 1);
     assert_eq!(peers.needs, [model.query_names["load"]]);
