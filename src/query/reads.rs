@@ -17,6 +17,9 @@ pub enum Unready {
     Failed(#[from] QueryError),
 }
 
+/// A version that no outcome ever has.
+const NEVER: u64 = u64::MAX;
+
 /// What one computation read. Shared with the template engine while it runs.
 #[derive(Debug, Clone)]
 pub struct Reads {
@@ -42,12 +45,20 @@ impl Reads {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that an outcome was used.
+    /// Notes that an outcome was used. If it changed since it was last used, what is computed is true
+    /// of neither version.
     pub fn use_cell(&self, cell: &Arc<Cell>, version: u64) {
         let mut notes = self.notes();
-        if !notes.used.iter().any(|(known, _)| Arc::ptr_eq(known, cell)) {
-            notes.used.push((Arc::clone(cell), version));
+        match notes.used.iter_mut().find(|(known, _)| Arc::ptr_eq(known, cell)) {
+            Some((_, known)) if *known == version => {}
+            Some((_, known)) => *known = NEVER,
+            None => notes.used.push((Arc::clone(cell), version)),
         }
+    }
+
+    /// Notes that what was used is outdated already, so that what is computed from it is not kept.
+    pub fn outdate(&self, cell: &Arc<Cell>) {
+        self.use_cell(cell, NEVER);
     }
 
     /// Notes that an outcome is lacking.

@@ -24,9 +24,16 @@ impl Queries {
         list: Arc<Snapshot>,
         reads: &Reads,
     ) -> Result<Arc<Snapshot>, Unready> {
-        let stale = self.staleness(cell.query).records_after(cell.asked());
         let Value::List(records) = &list.value else { return Ok(list) };
+        let asked = cell.asked();
+        let stale = self.staleness(cell.query).records_after(asked);
         if stale.is_empty() {
+            return Ok(list);
+        }
+        if asked >= reads.since {
+            // a list asked for just now is taken as it is, or events that come faster than answers
+            // would keep a reader waiting for ever; but nobody may keep what is computed from it
+            reads.outdate(cell);
             return Ok(list);
         }
         let kept = self.refreshed(cell.query);

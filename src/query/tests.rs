@@ -412,3 +412,25 @@ async fn an_event_about_one_record_leaves_the_details_of_others_alone() {
     assert_eq!(server.asked(), ["SIPshowpeer trunk"]);
     followed.abort();
 }
+
+#[tokio::test]
+async fn what_is_computed_from_a_list_that_an_event_overtook_is_not_kept() {
+    let server = Recorded::new();
+    server.answers("SIPpeers", SIPPEERS);
+    shows(&server, "trunk", "10.0.0.9");
+    server.holds();
+    let queries = queries(ONE, &server);
+    let followed = tokio::spawn(Arc::clone(&queries).follow_events());
+    let reading_now = tokio::spawn({
+        let queries = Arc::clone(&queries);
+        async move { queries.settle(DEADLINE, reading(&queries, "peers")).await.unwrap().1 }
+    });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    meets(&server, "PeerStatus\r\nPeer: SIP/trunk").await;
+    server.goes_on();
+    let reads = reading_now.await.unwrap();
+    assert!(!queries.still_true(&reads.used(), Instant::now()));
+    assert!(json(&queries, "peers").await.unwrap().contains("10.0.0.9"));
+    assert_eq!(server.asked(), ["SIPpeers", "SIPshowpeer trunk"]);
+    followed.abort();
+}
