@@ -112,7 +112,8 @@ impl Queries {
         Err(QueryError::Unsupported { query: query.name.as_str().into(), answer }.into())
     }
 
-    /// A result computed from others, which is kept.
+    /// A result computed from others, which is kept; unless it is one record's and computed without
+    /// fields, which is done sooner than it is found again.
     fn derive(
         self: &Arc<Self>,
         id: QueryId,
@@ -121,6 +122,9 @@ impl Queries {
         reads: &Reads,
         compute: impl FnOnce(&Reads) -> Result<Arc<Snapshot>, Unready>,
     ) -> Result<Arc<Snapshot>, Unready> {
+        if query.fields.is_empty() && !query.parameters.is_empty() {
+            return reads.apart(compute).0;
+        }
         let mentioned = bindings.only(&query.parameters);
         let derived = || self.states[id.0].derived.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((bound, kept)) = derived().get_key_value(&mentioned)
