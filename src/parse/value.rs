@@ -206,12 +206,31 @@ impl Shapes {
         Shapes::default()
     }
 
-    fn intern(&mut self, names: IndexSet<CompactString>) -> Arc<Shape> {
-        let same = |shape: &&Arc<Shape>| shape.0.len() == names.len() && shape.0.iter().eq(names.iter());
-        if let Some(shape) = self.0.iter().rev().find(same) {
-            return Arc::clone(shape);
+    /// A record as it is, its names shared with those met so far; anything else as it stands. For
+    /// results that come one at a time and are alike.
+    pub fn share(&mut self, value: Value) -> Value {
+        match value {
+            Value::Record(record) => {
+                let shape = match self.met(&record.shape.0) {
+                    Some(shape) => shape,
+                    None => self.keep(Arc::clone(&record.shape)),
+                };
+                Value::Record(Arc::new(Record { shape, values: record.values.clone() }))
+            }
+            other => other,
         }
-        let shape = Arc::new(Shape(names));
+    }
+
+    fn intern(&mut self, names: IndexSet<CompactString>) -> Arc<Shape> {
+        self.met(&names).unwrap_or_else(|| self.keep(Arc::new(Shape(names))))
+    }
+
+    fn met(&self, names: &IndexSet<CompactString>) -> Option<Arc<Shape>> {
+        let same = |shape: &&Arc<Shape>| shape.0.len() == names.len() && shape.0.iter().eq(names.iter());
+        self.0.iter().rev().find(same).cloned()
+    }
+
+    fn keep(&mut self, shape: Arc<Shape>) -> Arc<Shape> {
         if self.0.len() < SHAPES_KEPT {
             self.0.push(Arc::clone(&shape));
         }
@@ -242,6 +261,17 @@ mod tests {
         assert_ne!(shape(&one), shape(&three));
         assert_eq!(two.get("b"), Some(&"4".into()));
         assert_eq!(two.get("c"), None);
+    }
+
+    #[test]
+    fn a_record_of_another_result_can_share_them_too() {
+        let mut kept = Shapes::new();
+        let one = kept.share(record(&[("a", "1"), ("b", "2")], &mut Shapes::new()));
+        let two = kept.share(record(&[("a", "3"), ("b", "4")], &mut Shapes::new()));
+        let shape = |value: &Value| Arc::as_ptr(&value.as_record().unwrap().shape);
+        assert_eq!(shape(&one), shape(&two));
+        assert_eq!(serde_json::to_string(&two).unwrap(), r#"{"a":"3","b":"4"}"#);
+        assert_eq!(kept.share("text".into()), "text".into());
     }
 
     #[test]

@@ -56,13 +56,35 @@ impl Queries {
             let (outcome, session) = match &self.server {
                 Some(server) => {
                     let answer = server.ask(cell.action.clone(), query.timeout).await;
-                    (read_outcome(query, answer), server.session())
+                    (self.read_outcome(cell.query, answer), server.session())
                 }
                 None => (Err(QueryError::NoServer { query: query.name.as_str().into() }), None),
             };
             cell.settle(outcome, asked, session);
             drop(done);
         })
+    }
+
+    /// What came of asking; a failure is told here, once.
+    fn read_outcome(&self, id: QueryId, answer: Result<Answer, AskError>) -> Outcome {
+        let query = self.model().query(id);
+        let read = match answer {
+            Ok(answer) => read_answer(query, &answer),
+            Err(error) => Err(QueryError::NoAnswer { query: query.name.as_str().into(), error }),
+        };
+        match read {
+            Ok((value, raw)) => {
+                let value = self.shapes(id).share(value);
+                Ok(Arc::new(Snapshot::new(value, raw, query.key.clone())))
+            }
+            Err(error) => {
+                match error.kind() == FailureKind::Unsupported || error.is_about_connection() {
+                    true => tracing::debug!("{error}"),
+                    false => tracing::warn!("{error}"),
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Runs a query for its effect: for every record, if it is asked once per record. Its failure
@@ -117,23 +139,8 @@ impl Queries {
     }
 }
 
-/// What came of asking; a failure is told here, once.
-fn read_outcome(query: &Query, answer: Result<Answer, AskError>) -> Outcome {
-    let outcome = match answer {
-        Ok(answer) => read_answer(query, &answer),
-        Err(error) => Err(QueryError::NoAnswer { query: query.name.as_str().into(), error }),
-    };
-    if let Err(error) = &outcome {
-        match error.kind() == FailureKind::Unsupported || error.is_about_connection() {
-            true => tracing::debug!("{error}"),
-            false => tracing::warn!("{error}"),
-        }
-    }
-    outcome
-}
-
 /// What an answer means for the query that asked.
-fn read_answer(query: &Query, answer: &Answer) -> Outcome {
+fn read_answer(query: &Query, answer: &Answer) -> Result<(Value, Bytes), QueryError> {
     let name: Arc<str> = query.name.as_str().into();
     let output = answer.output();
     if let Some(refusal) = refusal(answer, output.as_ref()) {
@@ -163,7 +170,7 @@ fn read_answer(query: &Query, answer: &Answer) -> Outcome {
             headers::record(own, &mut Shapes::new())
         }
     };
-    Ok(Arc::new(Snapshot::new(follow(value, &query.rows), raw, query.key.clone())))
+    Ok((follow(value, &query.rows), raw))
 }
 
 /// The value at the end of a path of fields; nothing where a field is missing.

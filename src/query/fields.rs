@@ -6,7 +6,7 @@ use super::error::QueryError;
 use super::queries::Queries;
 use super::reads::{Reads, Unready};
 use super::scope::{Bindings, Scope};
-use crate::language::{Query, escape, from_template, to_template};
+use crate::language::{Query, QueryId, escape, from_template, to_template};
 use crate::parse::value::{Fields, Shapes, Value};
 
 impl Queries {
@@ -19,6 +19,7 @@ impl Queries {
     /// What is lacking, or why a single record's field failed.
     pub(super) fn with_fields(
         self: &Arc<Self>,
+        id: QueryId,
         query: &Query,
         value: Value,
         bindings: &Bindings,
@@ -40,12 +41,13 @@ impl Queries {
                 .map(|value| from_template(&value))
                 .map_err(|error| self.template_error(&format!("{}.{name}", query.name), &error, reads))
         };
-        let mut shapes = Shapes::new();
         let Value::List(rows) = &value else {
             let computed =
                 compiled.iter().map(|(name, evaluate)| Ok((*name, Some(compute(name, evaluate, &value)?))));
-            return Ok(before_own(computed.collect::<Result<Vec<_>, Unready>>()?, &value, &mut shapes));
+            let computed = computed.collect::<Result<Vec<_>, Unready>>()?;
+            return Ok(before_own(computed, &value, &mut self.shapes(id)));
         };
+        let mut shapes = Shapes::new();
         let mut told = false;
         let mut records = Vec::with_capacity(rows.len());
         for row in rows.iter() {

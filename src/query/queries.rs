@@ -14,6 +14,7 @@ use super::staleness::Staleness;
 use crate::ami::Action;
 use crate::language::{Expression, Model, Query, QueryId, Question, TemplateName, error_text, from_template};
 use crate::parse::text;
+use crate::parse::value::Shapes;
 
 /// How often a computation may find that it needs one more answer, before that is taken for endless.
 const ROUNDS: usize = 32;
@@ -39,6 +40,8 @@ struct QueryState {
     /// The list with the records that were asked for anew.
     refreshed: Mutex<Option<Derived>>,
     staleness: Mutex<Staleness>,
+    /// The field names of results that come one record at a time.
+    shapes: Mutex<Shapes>,
 }
 
 /// A result computed from others, and from which.
@@ -78,13 +81,13 @@ impl Queries {
                     let answer = "its expression gives nothing here".to_owned();
                     return Err(QueryError::Unsupported { query: query.name.as_str().into(), answer }.into());
                 }
-                let value = self.with_fields(query, from_template(&value), bindings, own)?;
+                let value = self.with_fields(id, query, from_template(&value), bindings, own)?;
                 Ok(Arc::new(Snapshot::new(value, Default::default(), query.key.clone())))
             }),
             _ if query.fields.is_empty() => self.answer(id, query, bindings, reads),
             _ => self.derive(id, query, bindings, reads, |own| {
                 let answer = self.answer(id, query, bindings, own)?;
-                let value = self.with_fields(query, answer.value.clone(), bindings, own)?;
+                let value = self.with_fields(id, query, answer.value.clone(), bindings, own)?;
                 Ok(Arc::new(Snapshot::new(value, answer.raw.clone(), query.key.clone())))
             }),
         }
@@ -286,6 +289,10 @@ impl Queries {
 
     pub(super) fn staleness(&self, id: QueryId) -> MutexGuard<'_, Staleness> {
         self.states[id.0].staleness.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn shapes(&self, id: QueryId) -> MutexGuard<'_, Shapes> {
+        self.states[id.0].shapes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn refreshed(&self, id: QueryId) -> &Mutex<Option<Derived>> {
