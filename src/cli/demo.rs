@@ -1,6 +1,7 @@
 //! `astfs demo`: a simulated PBX, mounted.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -57,7 +58,8 @@ const SECRET: &str = "simulated";
 const MOVING: usize = 10;
 
 pub fn run(args: &DemoArgs) -> Result<(), CliError> {
-    let made = !args.mountpoint.exists();
+    // a stale mount cannot be looked at either, but is there
+    let made = fs::metadata(&args.mountpoint).is_err_and(|error| error.kind() == ErrorKind::NotFound);
     if made {
         fs::create_dir_all(&args.mountpoint)
             .map_err(|error| CliError::File { path: args.mountpoint.clone(), error })?;
