@@ -7,6 +7,7 @@ mod support;
 use std::path::PathBuf;
 
 use astfs::simulator::{Content, Version};
+use support::CREDENTIALS;
 use support::recorded::{Record, records};
 use support::simulated::{Simulated, shipped, text, transcripts};
 use support::walk::{Shown, Walk, file, link, names, walk, walk_tree};
@@ -83,20 +84,7 @@ fn check_files(seen: &Walk, of_peer: &str, peer: &Record) {
     };
     let same = |names: &[&'static str]| names.iter().map(|name| (*name, *name)).collect::<Vec<_>>();
 
-    let credentials = same(&[
-        "name",
-        "username",
-        "secret",
-        "md5secret",
-        "fromuser",
-        "fromdomain",
-        "cid_name",
-        "remotesecret",
-        "fullcontact",
-        "useragent",
-        "regexten",
-        "transports",
-    ]);
+    let credentials = same(&CREDENTIALS);
     assert_eq!(file(seen, &format!("{of_peer}/credentials")), lines(&credentials));
     let contexts = same(&["context", "subscribecontext"]);
     assert_eq!(file(seen, &format!("{of_peer}/contexts")), lines(&contexts));

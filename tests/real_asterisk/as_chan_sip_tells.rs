@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::ground::{
     HOUR, PATIENCE, fields, is_there, measure, names, run, shipped, shipped_on_16, text, walk,
 };
+use crate::support::CREDENTIALS;
 use crate::support::asterisk::Asterisk;
 use crate::support::sip::Register;
 
@@ -121,21 +122,7 @@ fn assert_files_agree_with_the_console(directory: &Path, shown: &BTreeMap<String
         .lines()
         .filter_map(|line| line.split_once('=').map(|(name, _)| name.to_owned()))
         .collect();
-    let expected = [
-        "name",
-        "username",
-        "secret",
-        "md5secret",
-        "fromuser",
-        "fromdomain",
-        "cid_name",
-        "remotesecret",
-        "fullcontact",
-        "useragent",
-        "regexten",
-        "transports",
-    ];
-    assert_eq!(order, expected);
+    assert_eq!(order, CREDENTIALS);
     for (name, value) in &credentials {
         let told = !["secret", "md5secret", "remotesecret", "regexten"].contains(&name.as_str());
         assert_eq!(value, if told { &full[name] } else { "" }, "{name}");

@@ -33,3 +33,19 @@ pub fn wait_until(timeout: Duration, mut condition: impl FnMut() -> bool) -> boo
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// The fields of the shipped tree's `credentials`, in their order.
+pub const CREDENTIALS: [&str; 12] = [
+    "name",
+    "username",
+    "secret",
+    "md5secret",
+    "fromuser",
+    "fromdomain",
+    "cid_name",
+    "remotesecret",
+    "fullcontact",
+    "useragent",
+    "regexten",
+    "transports",
+];
