@@ -31,7 +31,8 @@ pub fn run(args: &QueryArgs) -> Result<(), CliError> {
         let opened = open::open(&args.selection, None)?;
         let queries = opened.tree.queries();
         let Some(&id) = queries.model().query_names.get(name) else {
-            let known = queries.model().query_names.keys().map(String::as_str);
+            let mut known: Vec<&str> = queries.model().query_names.keys().map(String::as_str).collect();
+            known.sort_unstable();
             let hint = crate::language::suggestion(name, known).unwrap_or_default();
             return Err(CliError::Arguments(format!("there is no query `{name}`; {hint}")));
         };

@@ -85,18 +85,13 @@ impl Filesystem for TreeFilesystem {
         };
         self.shared.answer(
             "getattr",
-            move |shared, reads| Ok((node.clone(), shared.content(&node, reads)?)),
-            move |shared, rendered| {
-                let (node, content) = match rendered {
-                    Ok(rendered) => rendered,
-                    Err(error) => return reply.error(error),
-                };
-                let mut inodes = shared.inodes();
-                inodes.place(&node, content);
-                match inodes.get(number) {
-                    Some(inode) => reply.attr(&Duration::ZERO, &shared.attributes(number, inode)),
+            move |shared, reads| shared.tree.content_now(&node, reads),
+            move |shared, rendered| match rendered {
+                Ok(content) => match shared.inodes().fill(number, content) {
+                    Some(inode) => reply.attr(&FOR_EVER, &shared.attributes(number, inode)),
                     None => reply.error(Errno::ESTALE),
-                }
+                },
+                Err(error) => reply.error(error),
             },
         );
     }

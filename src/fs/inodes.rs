@@ -90,6 +90,17 @@ impl Inodes {
         self.insert(node, content, changed)
     }
 
+    /// The content of an inode: what it has, or else this, which it has from now on. So two reads of
+    /// one inode never see two versions.
+    pub fn fill(&mut self, number: INodeNo, content: Rendered) -> Option<&Inode> {
+        let inode = self.by_number.get_mut(&number.0)?;
+        if inode.content.is_none() {
+            inode.content = Some(content);
+            inode.changed = SystemTime::now();
+        }
+        Some(inode)
+    }
+
     fn insert(&mut self, node: &Node, content: Option<Rendered>, changed: SystemTime) -> INodeNo {
         let number = self.next;
         self.next += 1;
@@ -156,6 +167,18 @@ mod tests {
         let mut inodes = Inodes::new();
         let listed = inodes.place(&node("a"), None);
         assert_eq!(inodes.place(&node("a"), content("one")), listed);
+    }
+
+    #[test]
+    fn an_inode_is_filled_once_whoever_comes_later_with_what() {
+        let mut inodes = Inodes::new();
+        let listed = inodes.place(&node("a"), None);
+        for text in ["one", "two"] {
+            let inode = inodes.fill(listed, content(text).unwrap()).unwrap();
+            assert_eq!(inode.content.as_ref().unwrap().bytes, "one");
+        }
+        inodes.forget(listed, 0);
+        assert!(inodes.fill(listed, content("x").unwrap()).is_none());
     }
 
     #[test]

@@ -195,8 +195,15 @@ impl Shared {
         self.answer(
             what,
             move |shared, reads| shared.tree.content_now(&node, reads),
-            move |_, rendered| match rendered {
-                Ok(rendered) => send(&rendered.bytes, reply),
+            move |shared, rendered| match rendered {
+                Ok(content) => {
+                    let filled =
+                        shared.inodes().fill(number, content).and_then(|inode| inode.content.clone());
+                    match filled {
+                        Some(content) => send(&content.bytes, reply),
+                        None => reply.error(Errno::ESTALE),
+                    }
+                }
                 Err(error) => reply.error(error),
             },
         );

@@ -14,6 +14,9 @@ use super::snapshot::Snapshot;
 use crate::language::{Query, QueryId, escape};
 use crate::parse::value::{Fields, Shapes, Value};
 
+/// Beyond so many records at once, asking for all of them together costs less.
+const RECORDS: usize = 256;
+
 impl Queries {
     /// The list of a cell, with the records asked for anew that became stale after it was asked.
     pub(super) fn with_refreshed_records(
@@ -35,6 +38,9 @@ impl Queries {
             // would keep a reader waiting for ever; but nobody may keep what is computed from it
             reads.outdate(cell);
             return Ok(list);
+        }
+        if stale.len() > RECORDS {
+            return Err(self.ask_for_all(cell, reads));
         }
         let kept = self.refreshed(cell.query);
         if let Some(kept) = &*kept.lock().unwrap_or_else(PoisonError::into_inner)

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Beyond so many records at once, asking for all of them together costs less.
-const RECORDS: usize = 256;
+/// Of so many records it is remembered when they became stale; beyond, all are.
+const REMEMBERED: usize = 100_000;
 
 /// When events last made results of one query stale.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl Staleness {
 
     /// What concerns the record of that key is stale from now on.
     pub fn mark_record(&mut self, key: &str) {
-        if self.records.len() >= RECORDS && !self.records.contains_key(key) {
+        if self.records.len() >= REMEMBERED && !self.records.contains_key(key) {
             return self.mark_all();
         }
         self.records.insert(key.into(), Instant::now());
@@ -60,10 +60,10 @@ mod tests {
     }
 
     #[test]
-    fn a_storm_of_records_becomes_one_question() {
+    fn what_is_remembered_is_bounded() {
         let mut staleness = Staleness::default();
         let before = Instant::now();
-        (0..=RECORDS).for_each(|number| staleness.mark_record(&number.to_string()));
+        (0..=REMEMBERED).for_each(|number| staleness.mark_record(&number.to_string()));
         assert!(staleness.records_after(before).is_empty());
         assert!(staleness.since(&[]).is_some_and(|at| at >= before));
     }

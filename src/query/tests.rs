@@ -434,3 +434,23 @@ async fn what_is_computed_from_a_list_that_an_event_overtook_is_not_kept() {
     assert_eq!(server.asked(), ["SIPpeers", "SIPshowpeer trunk"]);
     followed.abort();
 }
+
+#[tokio::test]
+async fn a_storm_of_events_about_many_records_becomes_one_question() {
+    let server = Recorded::new();
+    let entry = |number| format!("Event: PeerEntry\r\nObjectName: {number}\r\nIPaddress: -none-\r\n\r\n");
+    let entries: String = (0..300).map(entry).collect();
+    server.answers(
+        "SIPpeers",
+        &format!(
+            "Response: Success\r\nEventList: start\r\n\r\n{entries}Event: Done\r\nEventList: Complete\r\n\r\n"
+        ),
+    );
+    let queries = queries(ONE, &server);
+    json(&queries, "peers").await.unwrap();
+    server.asked();
+    let id = queries.model().query_names["peers"];
+    (0..300).for_each(|number| queries.invalidate_record(id, &number.to_string()));
+    json(&queries, "peers").await.unwrap();
+    assert_eq!(server.asked(), ["SIPpeers"]);
+}

@@ -25,22 +25,6 @@ pub struct Listed {
 pub type Listing = IndexMap<Arc<str>, Listed>;
 
 impl Tree {
-    /// The names that stand in a directory by themselves and are there now.
-    pub(super) fn literals(
-        &self,
-        directory: &Node,
-        bindings: &Bindings,
-        reads: &Reads,
-    ) -> Result<Listing, Step> {
-        let mut listing = Listing::new();
-        for (name, place) in &self.layout().place(directory.place).literals {
-            if self.exists(*place, bindings, reads)? {
-                listing.insert(name.as_str().into(), Listed { place: *place, record: None });
-            }
-        }
-        Ok(listing)
-    }
-
     /// Everything in a directory.
     pub(super) fn compute_listing(
         &self,
@@ -49,7 +33,12 @@ impl Tree {
         reads: &Reads,
     ) -> Result<Listing, Step> {
         let place = self.layout().place(directory.place);
-        let mut listing = self.literals(directory, bindings, reads)?;
+        let mut listing = Listing::new();
+        for (name, literal) in &place.literals {
+            if self.exists(*literal, bindings, reads)? {
+                listing.insert(name.as_str().into(), Listed { place: *literal, record: None });
+            }
+        }
         // a record never takes the name of an entry, not even of one that is not there just now
         let mut taken = place.reserved.clone();
         for child in &place.variables {
