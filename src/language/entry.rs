@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::suggestion;
 use super::document::{Section, Text};
 use super::load::Loader;
-use super::model::{Content, Entry, Format, Printed, Query, QueryId, Variable};
+use super::model::{Content, Entry, Format, OnError, Printed, Query, QueryId, Variable};
 use super::path::Pattern;
 use super::query::{self, quoted};
 use super::server;
@@ -15,9 +15,30 @@ use super::templates::TextKind;
 
 /// The keys that say what stands at a path.
 const CONTENTS: [&str; 8] = ["text", "symlink", "command", "action", "data", "query", "render", "template"];
-const KNOWN: [&str; 21] = [
-    "text", "symlink", "command", "action", "data", "query", "render", "template", "as", "when", "mode",
-    "uid", "gid", "parse", "search", "filter", "rows", "key", "needs", "refresh", "timeout",
+const KNOWN: [&str; 23] = [
+    "text",
+    "symlink",
+    "command",
+    "action",
+    "data",
+    "query",
+    "render",
+    "template",
+    "as",
+    "when",
+    "mode",
+    "uid",
+    "gid",
+    "parse",
+    "search",
+    "filter",
+    "rows",
+    "key",
+    "needs",
+    "refresh",
+    "timeout",
+    "max_stale",
+    "on_error",
 ];
 
 /// Reads every entry.
@@ -53,8 +74,20 @@ impl EntryReading<'_> {
         let when = section.text(&mut loader.reader, "when");
         let when = when.and_then(|text| loader.expression(&text, Some(bound.clone()), vec![], None));
         let attributes = server::attributes(&mut loader.reader, &section);
+        let on_error = server::on_error(&mut loader.reader, &section);
         let content = self.content(loader, &section, &bound)?;
-        Some(Entry { path: self.path, span: self.span, content, attributes, when })
+        if on_error == Some(OnError::Empty)
+            && matches!(content, Content::Link(_))
+            && let Some(value) = section.get("on_error")
+        {
+            let help = Some("write `on_error = \"error\"`, or leave it out".into());
+            loader.reader.error(value.span(), "a link cannot be empty", "beside `symlink`", help);
+        }
+        let on_error = on_error.unwrap_or(match (&content, loader.defaults.on_error) {
+            (Content::Link(_), OnError::Empty) => OnError::Error,
+            (_, default) => default,
+        });
+        Some(Entry { path: self.path, span: self.span, content, attributes, when, on_error })
     }
 
     /// The template variables that the path sets; an undeclared path variable is an error.
@@ -197,10 +230,14 @@ impl EntryReading<'_> {
     fn misplaced(&self, loader: &mut Loader, section: &Section<'_, '_>, content: &str) {
         let asks = ["command", "action", "data"].iter().any(|key| section.get(key).is_some());
         let printed = matches!(content, "query" | "command" | "action" | "data");
-        let wrong = ["parse", "search", "filter", "rows", "key", "needs", "refresh", "timeout"]
+        let of_queries =
+            ["parse", "search", "filter", "rows", "key", "needs", "refresh", "timeout", "max_stale"];
+        let fails = !matches!(content, "text" | "a directory");
+        let wrong = of_queries
             .into_iter()
             .filter(|_| !asks)
-            .chain((!printed).then_some("as"));
+            .chain((!printed).then_some("as"))
+            .chain((!fails).then_some("on_error"));
         for key in wrong {
             if let Some(key) = section.key(key) {
                 let beside = match content {

@@ -26,7 +26,7 @@ mod words;
 pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
 pub use load::{LoadOptions, load};
 pub use model::{
-    Attributes, Content, Defaults, Entry, Format, Model, Printed, Query, QueryId, Question, Refresh,
+    Attributes, Content, Defaults, Entry, Format, Model, OnError, Printed, Query, QueryId, Question, Refresh,
     SecretSource, ServerAddress, Trigger, Variable, VariableId,
 };
 pub use name::{escape, fit};

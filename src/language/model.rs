@@ -101,6 +101,10 @@ pub struct Defaults {
     pub timeout: Duration,
     /// How long a result without a `refresh` rule lives.
     pub ttl: Duration,
+    /// What a file shows while its content cannot be had.
+    pub on_error: OnError,
+    /// How long the last good result may be shown in place of one that cannot be had.
+    pub max_stale: Duration,
 }
 
 impl Default for Defaults {
@@ -112,6 +116,8 @@ impl Default for Defaults {
             gid: None,
             timeout: Duration::from_secs(5),
             ttl: Duration::from_secs(5),
+            on_error: OnError::Stale,
+            max_stale: Duration::from_secs(60),
         }
     }
 }
@@ -141,6 +147,8 @@ pub struct Query {
     pub refresh: Refresh,
     /// How long an answer may take.
     pub timeout: Duration,
+    /// How long the last good result may be shown in place of one that cannot be had.
+    pub max_stale: Duration,
 }
 
 /// What a query asks.
@@ -227,6 +235,25 @@ pub struct Entry {
     pub attributes: Attributes,
     /// It exists only while this is true.
     pub when: Option<Expression>,
+    /// What it shows while its content cannot be had.
+    pub on_error: OnError,
+}
+
+/// What a file shows while its content cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// The last good content, for as long as the `max_stale` of its queries; then the error.
+    Stale,
+    /// The error, at once.
+    Error,
+    /// Nothing: the file is empty.
+    Empty,
+}
+
+impl OnError {
+    /// The choices by their names in a tree file.
+    pub const NAMES: [(&'static str, OnError); 3] =
+        [("stale", OnError::Stale), ("error", OnError::Error), ("empty", OnError::Empty)];
 }
 
 /// Permissions and owner of an entry.

@@ -25,8 +25,21 @@ pub fn declare(loader: &mut Loader, value: Option<&Spanned<DeValue<'_>>>) {
     }
     for (index, (name, value)) in table.iter().enumerate() {
         let known = [
-            "command", "action", "data", "any", "value", "search", "filter", "parse", "rows", "key", "needs",
-            "fields", "refresh", "timeout",
+            "command",
+            "action",
+            "data",
+            "any",
+            "value",
+            "search",
+            "filter",
+            "parse",
+            "rows",
+            "key",
+            "needs",
+            "fields",
+            "refresh",
+            "timeout",
+            "max_stale",
         ];
         let title = format!("query `{}`", name.get_ref());
         loader.is_readable_name(name.get_ref(), name.span());
@@ -77,6 +90,7 @@ pub fn read(
         parameters: Vec::new(),
         refresh,
         timeout: section.duration(&mut loader.reader, "timeout").unwrap_or(loader.defaults.timeout),
+        max_stale: section.duration(&mut loader.reader, "max_stale").unwrap_or(loader.defaults.max_stale),
     })
 }
 

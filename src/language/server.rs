@@ -3,8 +3,9 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::diagnostic::suggestion;
 use super::document::{Reader, Section, Text, integer};
-use super::model::{Attributes, Defaults, SecretSource, ServerAddress};
+use super::model::{Attributes, Defaults, OnError, SecretSource, ServerAddress};
 use super::source::{Span, TreeSource};
 
 /// Keeps a secret that stands in the file out of every report. In a file that is not TOML, whatever
@@ -97,7 +98,7 @@ fn secret(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<SecretSou
 /// Reads `[defaults]`, except `templates`, which is needed earlier.
 pub fn defaults(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<Defaults> {
     let table = reader.table("`defaults`", value)?;
-    let known = ["mode", "dir_mode", "uid", "gid", "timeout", "ttl", "templates"];
+    let known = ["mode", "dir_mode", "uid", "gid", "timeout", "ttl", "on_error", "max_stale", "templates"];
     let section = Section::open(reader, "[defaults]", table, &known);
     let base = Defaults::default();
     let attributes = attributes(reader, &section);
@@ -108,7 +109,20 @@ pub fn defaults(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<Def
         gid: attributes.gid,
         timeout: section.duration(reader, "timeout").unwrap_or(base.timeout),
         ttl: section.duration(reader, "ttl").unwrap_or(base.ttl),
+        on_error: on_error(reader, &section).unwrap_or(base.on_error),
+        max_stale: section.duration(reader, "max_stale").unwrap_or(base.max_stale),
     })
+}
+
+/// Reads `on_error`.
+pub fn on_error(reader: &mut Reader, section: &Section<'_, '_>) -> Option<OnError> {
+    let Text { value, span } = section.text(reader, "on_error")?;
+    let found = OnError::NAMES.into_iter().find(|(name, _)| *name == value);
+    if found.is_none() {
+        let help = suggestion(&value, OnError::NAMES.iter().map(|(name, _)| *name));
+        reader.error(span, format!("`on_error` cannot be `{value}`"), "unknown choice", help);
+    }
+    Some(found?.1)
 }
 
 /// Reads `mode`, `uid` and `gid`.

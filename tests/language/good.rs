@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use astfs::language::{
-    Content, Format, LoadOptions, Model, Printed, Query, Question, SecretSource, Segment, load,
+    Content, Format, LoadOptions, Model, OnError, Printed, Query, Question, SecretSource, Segment, load,
 };
 use astfs::parse::Parser;
 
@@ -39,6 +39,12 @@ fn every_key_has_its_effect() {
     assert_eq!((model.defaults.mode, model.defaults.dir_mode), (0o440, 0o550));
     assert_eq!((model.defaults.uid, model.defaults.gid), (Some(0), Some(7)));
     assert_eq!(model.defaults.ttl, Duration::from_millis(1500));
+    assert_eq!(
+        (model.defaults.on_error, model.defaults.max_stale),
+        (OnError::Error, Duration::from_secs(180))
+    );
+    assert_eq!(query(&model, "peers").max_stale, Duration::from_secs(180), "that of the defaults");
+    assert_eq!(query(&model, "peer_of_command").max_stale, Duration::from_secs(10));
     let peers = query(&model, "peers");
     assert_eq!(peers.timeout, Duration::from_secs(120));
     assert_eq!(peers.rows, ["list", "peers"]);
