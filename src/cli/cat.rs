@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{CliError, TreeSelection, open};
+use crate::query::{Caller, Reads};
 use crate::tree::{Kind, TreeError};
 
 /// Arguments of `cat`.
@@ -28,7 +29,8 @@ pub fn run(args: &CatArgs) -> Result<(), CliError> {
             if opened.tree.kind(&node) == Kind::Directory {
                 return Err(failed(TreeError::IsADirectory));
             }
-            let rendered = opened.tree.content(&node).await.map_err(failed)?;
+            let content = |reads: &Reads| opened.tree.content_now(&node, &reads.for_caller(Caller::own()));
+            let rendered = opened.tree.settle(content).await.map_err(failed)?;
             std::io::stdout().write_all(&rendered.bytes)?;
         }
         std::io::stdout().flush()?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::diagnostic::{Severity, suggestion};
+use super::diagnostic::{Severity, nearest, suggestion};
 use super::graph::QueryGraph;
 use super::load::{Loader, NamesRead};
 use super::model::{Content, Entry, QueryId, Variable};
@@ -71,7 +71,19 @@ fn check_names(
             }
             continue;
         }
-        let known = loader.query_names.keys().map(String::as_str).chain(read.also.iter().copied());
+        if name == "caller" {
+            let message =
+                "`caller` is not known here: what is asked, and which names there are, is the same \
+                           for everybody"
+                    .to_owned();
+            let help = Some("read it in the `render`, `template` or `symlink` of an entry".into());
+            report_name(loader, read, name, message, "depends on who reads", help);
+            continue;
+        }
+        // that everybody has a name is no hint for who meant another one
+        let also = read.also.iter().copied();
+        let also = also.filter(|also| *also != "caller" || nearest(name, [*also]).is_some());
+        let known = loader.query_names.keys().map(String::as_str).chain(also);
         let known: BTreeSet<&str> = match &read.bound {
             Some(bound) => known.chain(bound.iter().map(String::as_str)).collect(),
             None => known.chain(bindings.iter().copied()).collect(),

@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::suggestion;
 use super::document::{Section, Text};
-use super::load::Loader;
+use super::load::{Loader, NamesRead};
 use super::model::{Content, Entry, Format, OnError, Printed, Query, QueryId, Variable};
 use super::path::Pattern;
 use super::query::{self, quoted};
@@ -75,7 +75,9 @@ impl EntryReading<'_> {
         let when = when.and_then(|text| loader.expression(&text, Some(bound.clone()), vec![], None));
         let attributes = server::attributes(&mut loader.reader, &section);
         let on_error = server::on_error(&mut loader.reader, &section);
+        let before = loader.reads.len();
         let content = self.content(loader, &section, &bound)?;
+        let personal = loader.reads[before..].iter().any(NamesRead::reads_caller);
         if on_error == Some(OnError::Empty)
             && matches!(content, Content::Link(_))
             && let Some(value) = section.get("on_error")
@@ -87,7 +89,7 @@ impl EntryReading<'_> {
             (Content::Link(_), OnError::Empty) => OnError::Error,
             (_, default) => default,
         });
-        Some(Entry { path: self.path, span: self.span, content, attributes, when, on_error })
+        Some(Entry { path: self.path, span: self.span, content, attributes, when, on_error, personal })
     }
 
     /// The template variables that the path sets; an undeclared path variable is an error.
@@ -152,7 +154,8 @@ impl EntryReading<'_> {
             source if asks(source) => Some(self.own_query(loader, section, bound)?),
             _ => None,
         };
-        let also = own.map(|_| vec!["result"]).unwrap_or_default();
+        let also: Vec<&'static str> = own.map(|_| "result").into_iter().collect();
+        let also_caller: Vec<&'static str> = also.iter().copied().chain(["caller"]).collect();
         let scope = Some(bound.to_vec());
         let at = |key: &str| format!("{}: {key}", self.title);
         let last = *present.last()?;
@@ -168,20 +171,26 @@ impl EntryReading<'_> {
                     TextKind::Link,
                     &text,
                     scope,
-                    also,
+                    also_caller,
                     None,
                 )?))
             }
             "render" => {
                 let text = section.text(&mut loader.reader, "render")?;
-                let template =
-                    loader.inline_template(&at("render"), TextKind::Content, &text, scope, also, None)?;
+                let template = loader.inline_template(
+                    &at("render"),
+                    TextKind::Content,
+                    &text,
+                    scope,
+                    also_caller,
+                    None,
+                )?;
                 Some(Content::Template { template, result: own })
             }
             "template" => {
                 let name = section.text(&mut loader.reader, "template")?;
                 Some(Content::Template {
-                    template: loader.named_template(&name, bound.to_vec(), also)?,
+                    template: loader.named_template(&name, bound.to_vec(), also_caller)?,
                     result: own,
                 })
             }

@@ -61,6 +61,13 @@ pub struct NamesRead {
     pub named_in_line: Option<usize>,
 }
 
+impl NamesRead {
+    /// Whether it is content that depends on who reads it.
+    pub fn reads_caller(&self) -> bool {
+        self.also.contains(&"caller") && self.names.iter().any(|name| name == "caller")
+    }
+}
+
 /// The state of reading one tree file.
 pub struct Loader {
     pub reader: Reader,

@@ -237,6 +237,8 @@ pub struct Entry {
     pub when: Option<Expression>,
     /// What it shows while its content cannot be had.
     pub on_error: OnError,
+    /// Whether its content depends on who reads it: its template reads `caller`.
+    pub personal: bool,
 }
 
 /// What a file shows while its content cannot be had.

@@ -7,6 +7,7 @@
 //! because somebody needed it, once, however many wait for it.
 
 mod ask;
+mod caller;
 mod cell;
 mod error;
 mod events;
@@ -20,6 +21,7 @@ mod server;
 mod snapshot;
 mod staleness;
 
+pub use caller::Caller;
 pub use cell::{Cell, Used};
 pub use error::{FailureKind, QueryError};
 pub use queries::Queries;

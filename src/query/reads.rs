@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::caller::Caller;
 use super::cell::{Cell, Used};
 use super::error::QueryError;
 
@@ -26,6 +27,7 @@ pub struct Reads {
     notes: Arc<Mutex<Notes>>,
     /// Whatever was asked since then is fresh enough for this computation.
     pub since: Instant,
+    caller: Option<Caller>,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +40,18 @@ struct Notes {
 impl Reads {
     /// Nothing read yet.
     pub fn new(since: Instant) -> Reads {
-        Reads { notes: Arc::default(), since }
+        Reads { notes: Arc::default(), since, caller: None }
+    }
+
+    /// The same notes, for content that is made for this reader alone. What is computed
+    /// [apart](Reads::apart) on the way is for everybody and does not see him.
+    pub fn for_caller(&self, caller: Caller) -> Reads {
+        Reads { caller: Some(caller), ..self.clone() }
+    }
+
+    /// Whom the content is made for, if it is made for one reader.
+    pub fn caller(&self) -> Option<Caller> {
+        self.caller
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {

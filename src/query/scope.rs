@@ -7,6 +7,7 @@ use std::sync::Arc;
 use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, ErrorKind};
 
+use super::caller::Caller;
 use super::queries::Queries;
 use super::reads::{Reads, Unready};
 use crate::language::Bound;
@@ -133,6 +134,9 @@ impl Object for Scope {
                 Arc::clone(&binding.name),
                 binding.value.clone(),
             )));
+        }
+        if key == "caller" {
+            return self.reads.caller().map(Caller::template_value);
         }
         let query = *self.queries.model().query_names.get(key)?;
         Some(match self.queries.read(query, &self.bindings, &self.reads) {

@@ -112,6 +112,15 @@ fn entries_are_what_their_keys_say() {
 }
 
 #[test]
+fn what_reads_the_caller_is_personal_and_nothing_else_is() {
+    let model = good("entries.toml");
+    let personal: Vec<_> = model.entries.iter().filter(|entry| entry.personal).collect();
+    assert_eq!(personal.len(), 2);
+    let first = |name: &str| Segment::Literal(name.to_owned());
+    assert!(personal.iter().all(|entry| entry.path.segments[0] == first("mine")));
+}
+
+#[test]
 fn templates_that_name_templates_see_what_these_set() {
     assert_eq!(good("includes/tree.toml").entries.len(), 4);
 }
