@@ -323,7 +323,10 @@ fn a_query_that_the_server_refuses_for_one_directory_leaves_the_others() {
     let server = Simulated::start(Content::generated(Version::Asterisk13, 5, 5));
     server.set_fault_for("data get /asterisk/channel/iax2", Fault::ErrorAnswer("out of order".into()));
     let mounted = server.mount(&shipped("asterisk.toml"));
-    let error = fs::read_dir(mounted.join("peers/iax2")).map(drop).expect_err("the server refuses");
+    let error = fs::read_dir(mounted.join("peers/iax2"))
+        .and_then(|mut names| names.next().transpose())
+        .map(drop)
+        .expect_err("the server refuses");
     assert_eq!(error.raw_os_error(), Some(EIO), "{error}");
     assert!(names_in(&mounted.join("users/sipfriends")).len() > 2);
     assert_eq!(names_in(&mounted.join("peers")), set(["iax2", "sip"]));

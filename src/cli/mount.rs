@@ -91,7 +91,6 @@ pub async fn serve(
     let mut terminate = signal(SignalKind::terminate())?;
     let access = if how.allow_other { Access::Others } else { Access::Owner };
     let runtime = tokio::runtime::Handle::current();
-    tokio::spawn(Arc::clone(opened.tree.queries()).follow_events());
     let mut mount = Mount::start(Arc::clone(&opened.tree), mountpoint, access, runtime)?;
     tracing::info!("mounted at {}", mountpoint.display());
     if let Err(error) = ready() {

@@ -3,19 +3,20 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fuser::{
-    AccessFlags, Errno, FileHandle, FileType, Filesystem, FopenFlags, INodeNo, InitFlags, KernelConfig,
-    LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry,
-    ReplyOpen, ReplyStatfs, ReplyXattr, Request,
+    AccessFlags, Errno, FileHandle, FileType, Filesystem, INodeNo, InitFlags, KernelConfig, LockOwner,
+    OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen,
+    ReplyStatfs, ReplyXattr, Request,
 };
-use tokio::runtime::Handle;
 
-use super::shared::{BLOCK, FOR_EVER, GENERATION, OpenDirectory, Shared};
+use super::counters::Request as Kind;
+use super::inodes::Shown;
+use super::shared::{BLOCK, FOR_EVER, GENERATION, Shared};
 use crate::parse::text;
-use crate::query::Reads;
-use crate::tree::{Kind, Tree};
+use crate::query::{Manner, Reads};
+use crate::tree::{self, Directory, Node};
 
 /// A tree as a filesystem.
 pub struct TreeFilesystem {
@@ -23,17 +24,68 @@ pub struct TreeFilesystem {
 }
 
 impl TreeFilesystem {
-    /// The filesystem of a tree; what has to wait is answered on `runtime`.
-    pub fn new(tree: Arc<Tree>, runtime: Handle) -> TreeFilesystem {
-        TreeFilesystem { shared: Arc::new(Shared::new(tree, runtime)) }
+    pub(super) fn new(shared: Arc<Shared>) -> TreeFilesystem {
+        TreeFilesystem { shared }
     }
 }
 
-fn file_type(kind: Kind) -> FileType {
+fn file_type(kind: tree::Kind) -> FileType {
     match kind {
-        Kind::Directory => FileType::Directory,
-        Kind::File => FileType::RegularFile,
-        Kind::Link => FileType::Symlink,
+        tree::Kind::Directory => FileType::Directory,
+        tree::Kind::File => FileType::RegularFile,
+        tree::Kind::Link => FileType::Symlink,
+    }
+}
+
+/// Names that stand in every directory.
+const DOTS: [&str; 2] = [".", ".."];
+/// So many names of a directory are taken at once.
+const AT_ONCE: usize = 64;
+
+impl TreeFilesystem {
+    /// Gives a directory to who lists it: as it is now if he begins, and as it was when he goes on.
+    fn listed(
+        &self,
+        number: INodeNo,
+        offset: u64,
+        list: impl FnOnce(&Shared, Result<Arc<Directory>, Errno>) + Send + 'static,
+    ) {
+        self.shared.counters.request(Kind::Readdir);
+        let node = match self.shared.node(number) {
+            Ok(node) => node,
+            Err(error) => return list(&self.shared, Err(error)),
+        };
+        if offset > 0
+            && let Some(directory) = self.shared.tree.directory_known(&node)
+        {
+            return list(&self.shared, Ok(directory));
+        }
+        self.shared.answer(
+            "readdir",
+            Some(number),
+            move |shared, reads| shared.tree.directory_now(&node, reads),
+            list,
+        );
+    }
+
+    /// The attributes of a directory whose names can change. Its time tells the kernel whether the names
+    /// it remembers are the names there are: where that is not known, they may be others, and whoever
+    /// lists it asks. Nobody waits here, since most only pass through to what is below.
+    fn directory_attributes(&self, number: INodeNo, shown: &Shown, reply: ReplyAttr) {
+        let tree = &self.shared.tree;
+        let listed = tree.directory_known(&shown.node).is_some_and(|directory| directory.is_made());
+        let mut lifetime = Duration::ZERO;
+        if listed {
+            match tree.directory_now(&shown.node, &Reads::new(Manner::of_reader())) {
+                Ok(_) => lifetime = self.shared.lifetimes(shown, None).1,
+                Err(_) => drop(self.shared.inodes().touch(shown)),
+            }
+        }
+        let inodes = self.shared.inodes();
+        let Some(inode) = inodes.get(number) else { return reply.error(Errno::ESTALE) };
+        let attributes = self.shared.attributes(number, inode);
+        drop(inodes);
+        reply.attr(&lifetime, &attributes);
     }
 }
 
@@ -41,9 +93,11 @@ impl Filesystem for TreeFilesystem {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
         let wanted = [
             InitFlags::FUSE_NO_OPEN_SUPPORT,
+            InitFlags::FUSE_NO_OPENDIR_SUPPORT,
             InitFlags::FUSE_DO_READDIRPLUS,
             InitFlags::FUSE_CACHE_SYMLINKS,
             InitFlags::FUSE_PARALLEL_DIROPS,
+            InitFlags::FUSE_AUTO_INVAL_DATA,
         ];
         for capability in wanted {
             if config.add_capabilities(capability).is_err() {
@@ -53,54 +107,74 @@ impl Filesystem for TreeFilesystem {
         Ok(())
     }
 
-    fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        let parent = match self.shared.node(parent) {
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        self.shared.counters.request(Kind::Lookup);
+        let directory = match self.shared.node(parent) {
             Ok(node) => node,
             Err(error) => return reply.error(error),
         };
         let name = text::decode(name.as_bytes()).into_owned();
+        let user = request.uid();
         self.shared.answer(
             "lookup",
-            move |shared, reads| shared.find(&parent, &name, reads),
+            Some(parent),
+            move |shared, reads| {
+                let shown = shared.shown(shared.tree.find_now(&directory, &name, reads)?, user);
+                let content = shared.content(&shown, reads)?;
+                Ok((shown, content))
+            },
             |shared, found| match found {
-                Ok((node, content)) => shared.reply_entry(&node, content, reply),
+                Ok((shown, content)) => shared.reply_entry(&shown, content, reply),
                 Err(error) => reply.error(error),
             },
         );
     }
 
     fn forget(&self, _request: &Request, number: INodeNo, mentions: u64) {
-        self.shared.inodes().forget(number, mentions);
+        self.shared.forget(number, mentions);
     }
 
     fn getattr(&self, _request: &Request, number: INodeNo, _handle: Option<FileHandle>, reply: ReplyAttr) {
-        let node = match self.shared.inodes().get(number) {
-            Some(inode)
-                if inode.content.is_some() || self.shared.tree.kind(&inode.node) == Kind::Directory =>
-            {
-                return reply.attr(&FOR_EVER, &self.shared.attributes(number, inode));
+        self.shared.counters.request(Kind::Getattr);
+        let shown = {
+            let inodes = self.shared.inodes();
+            let Some(inode) = inodes.get(number) else { return reply.error(Errno::ESTALE) };
+            let is_static = || self.shared.tree.is_static(&inode.shown.node);
+            if inode.content.is_some() || self.shared.is_directory(&inode.shown) && is_static() {
+                let attributes = self.shared.attributes(number, inode);
+                drop(inodes);
+                return reply.attr(&FOR_EVER, &attributes);
             }
-            Some(inode) => inode.node.clone(),
-            None => return reply.error(Errno::ESTALE),
+            inode.shown.clone()
         };
+        if self.shared.is_directory(&shown) {
+            return self.directory_attributes(number, &shown, reply);
+        }
         self.shared.answer(
             "getattr",
-            move |shared, reads| shared.tree.content_now(&node, reads),
-            move |shared, rendered| match rendered {
-                Ok(content) => match shared.inodes().fill(number, content) {
-                    Some(inode) => reply.attr(&FOR_EVER, &shared.attributes(number, inode)),
-                    None => reply.error(Errno::ESTALE),
-                },
-                Err(error) => reply.error(error),
+            None,
+            move |shared, reads| shared.content(&shown, reads),
+            move |shared, rendered| {
+                let rendered = rendered.and_then(|content| content.ok_or(Errno::EISDIR));
+                let filled = rendered.and_then(|content| {
+                    let filled = shared.fill(number, content, |inode| shared.attributes(number, inode));
+                    filled.ok_or(Errno::ESTALE)
+                });
+                match filled {
+                    Ok(attributes) => reply.attr(&FOR_EVER, &attributes),
+                    Err(error) => reply.error(error),
+                }
             },
         );
     }
 
     fn readlink(&self, _request: &Request, number: INodeNo, reply: ReplyData) {
+        self.shared.counters.request(Kind::Readlink);
         self.shared.read_content(number, "readlink", |content, reply: ReplyData| reply.data(content), reply);
     }
 
     fn open(&self, _request: &Request, _number: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        self.shared.counters.request(Kind::Other);
         // an inode's content never changes, so there is nothing to pin: the kernel need not ask
         reply.error(Errno::ENOSYS);
     }
@@ -116,6 +190,7 @@ impl Filesystem for TreeFilesystem {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
+        self.shared.counters.request(Kind::Read);
         let slice = move |content: &[u8], reply: ReplyData| {
             let start = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
             let end = start.saturating_add(size as usize).min(content.len());
@@ -124,103 +199,84 @@ impl Filesystem for TreeFilesystem {
         self.shared.read_content(number, "read", slice, reply);
     }
 
-    fn opendir(&self, _request: &Request, number: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        let node = match self.shared.node(number) {
-            Ok(node) => node,
-            Err(error) => return reply.error(error),
-        };
-        self.shared.answer(
-            "opendir",
-            move |shared, reads| {
-                Ok(OpenDirectory { node: node.clone(), listing: shared.tree.list_now(&node, reads)? })
-            },
-            |shared, opened| match opened {
-                Ok(directory) => {
-                    reply.opened(shared.keep_directory(directory), FopenFlags::empty());
-                }
-                Err(error) => reply.error(error),
-            },
-        );
+    fn opendir(&self, _request: &Request, _number: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
+        self.shared.counters.request(Kind::Other);
+        // names have cookies that stay, so there is nothing to pin here either
+        reply.error(Errno::ENOSYS);
     }
 
     fn readdir(
         &self,
         _request: &Request,
         number: INodeNo,
-        handle: FileHandle,
+        _handle: FileHandle,
         offset: u64,
         mut reply: ReplyDirectory,
     ) {
-        let Some(directory) = self.shared.open_directory(handle) else { return reply.error(Errno::EBADF) };
-        let dots = [".", ".."].into_iter().map(|name| (name, FileType::Directory));
-        let names = directory.listing.iter().map(|(name, listed)| {
-            (&**name, file_type(self.shared.tree.kind(&Tree::listed(&directory.node, name, listed))))
-        });
-        for (index, (name, kind)) in dots.chain(names).enumerate().skip(offset as usize) {
-            let name = text::encode(name);
-            if reply.add(number, index as u64 + 1, kind, OsStr::from_bytes(&name)) {
-                break;
+        self.listed(number, offset, move |shared, directory| {
+            for (index, name) in DOTS.into_iter().enumerate().skip(offset as usize) {
+                if reply.add(number, index as u64 + 1, FileType::Directory, name) {
+                    return reply.ok();
+                }
             }
-        }
-        reply.ok();
+            let mut cookie = offset.saturating_sub(DOTS.len() as u64);
+            let directory = match directory {
+                Ok(directory) => directory,
+                Err(error) => return reply.error(error),
+            };
+            loop {
+                let names = directory.after(cookie, AT_ONCE);
+                let Some(last) = names.last() else { break };
+                cookie = last.cookie;
+                for named in &names {
+                    let kind = file_type(shared.tree.kind(&named.node));
+                    let name = text::encode(&named.name);
+                    let next = named.cookie + DOTS.len() as u64;
+                    if reply.add(number, next, kind, OsStr::from_bytes(&name)) {
+                        return reply.ok();
+                    }
+                }
+            }
+            reply.ok();
+        });
     }
 
     fn readdirplus(
         &self,
-        _request: &Request,
+        request: &Request,
         number: INodeNo,
-        handle: FileHandle,
+        _handle: FileHandle,
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
-        let Some(directory) = self.shared.open_directory(handle) else { return reply.error(Errno::EBADF) };
-        for (index, name) in [".", ".."].into_iter().enumerate().skip(offset as usize) {
-            let inodes = self.shared.inodes();
-            let Some(inode) = inodes.get(number) else { break };
-            let attributes = self.shared.attributes(number, inode);
-            if reply.add(number, index as u64 + 1, name, &Duration::ZERO, &attributes, GENERATION) {
-                return reply.ok();
+        let user = request.uid();
+        self.listed(number, offset, move |shared, directory| {
+            let directory = match directory {
+                Ok(directory) => directory,
+                Err(error) => return reply.error(error),
+            };
+            for (index, name) in DOTS.into_iter().enumerate().skip(offset as usize) {
+                let inodes = shared.inodes();
+                let Some(inode) = inodes.get(number) else { return reply.error(Errno::ESTALE) };
+                let attributes = shared.attributes(number, inode);
+                if reply.add(number, index as u64 + 1, name, &Duration::ZERO, &attributes, GENERATION) {
+                    drop(inodes);
+                    return reply.ok();
+                }
             }
-        }
-        let skipped = (offset as usize).saturating_sub(2);
-        for (index, (name, listed)) in directory.listing.iter().enumerate().skip(skipped) {
-            let node = Tree::listed(&directory.node, name, listed);
-            // what is not known is listed without a size, and asked for when somebody looks at it:
-            // a listing never waits
-            let content = self.shared.content(&node, &Reads::new(Instant::now())).ok().flatten();
-            let mut inodes = self.shared.inodes();
-            let number = inodes.place(&node, content);
-            let Some(inode) = inodes.get(number) else { continue };
-            let attributes = self.shared.attributes(number, inode);
-            let (lifetime, _) = self.shared.lifetimes(inode);
-            let name = text::encode(name);
-            if reply.add(
-                number,
-                index as u64 + 3,
-                OsStr::from_bytes(&name),
-                &lifetime,
-                &attributes,
-                GENERATION,
-            ) {
-                inodes.looked_up(number);
-                inodes.forget(number, 1);
-                break;
+            let mut cookie = offset.saturating_sub(DOTS.len() as u64);
+            loop {
+                let names = directory.after(cookie, AT_ONCE);
+                let Some(last) = names.last() else { break };
+                cookie = last.cookie;
+                for named in names {
+                    if shared.add_entry(named, user, &mut reply) {
+                        return reply.ok();
+                    }
+                }
             }
-            inodes.looked_up(number);
-        }
-        reply.ok();
-    }
-
-    fn releasedir(
-        &self,
-        _request: &Request,
-        _number: INodeNo,
-        handle: FileHandle,
-        _flags: OpenFlags,
-        reply: ReplyEmpty,
-    ) {
-        self.shared.close_directory(handle);
-        reply.ok();
+            reply.ok();
+        });
     }
 
     fn statfs(&self, _request: &Request, _number: INodeNo, reply: ReplyStatfs) {

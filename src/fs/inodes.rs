@@ -1,48 +1,81 @@
 //! Which inode stands for what.
 //!
-//! A node of the tree has at most one current inode, the one that a lookup finds. Older ones live on
-//! while the kernel remembers them: whoever has one open reads on in the version he opened.
+//! What a node of the tree shows, to everybody or to one user, has at most one current inode, the one
+//! that a lookup finds. Older ones live on while the kernel remembers them: whoever has one open reads
+//! on in the version he opened.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use fuser::INodeNo;
 
 use crate::tree::{Node, Rendered};
 
+/// What an inode is of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Shown {
+    /// The node of the tree.
+    pub node: Node,
+    /// The only user it is for; none if it is for everybody.
+    pub user: Option<u32>,
+}
+
+impl From<Node> for Shown {
+    fn from(node: Node) -> Shown {
+        Shown { node, user: None }
+    }
+}
+
 /// One inode.
 #[derive(Debug)]
 pub struct Inode {
     /// What it shows.
-    pub node: Node,
+    pub shown: Shown,
     /// A file's bytes or a link's target; none for a directory, and for a file that was listed
     /// before it was rendered.
     pub content: Option<Rendered>,
+    /// The number under which the tree tells when that is no longer true.
+    kept: Option<u32>,
     /// When its content was first seen.
     pub changed: SystemTime,
     /// How many times the kernel has been told of it and not forgotten it.
     lookups: u64,
 }
 
+/// What became of content that was placed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The inode that shows it.
+    pub number: INodeNo,
+    /// The inode that was current before, if it was another.
+    pub replaced: Option<INodeNo>,
+    /// What the tree need not tell of any more.
+    pub release: Option<u32>,
+}
+
 /// All inodes that the kernel may name.
 #[derive(Debug)]
 pub struct Inodes {
     by_number: HashMap<u64, Inode>,
-    current: HashMap<Node, u64>,
+    current: HashMap<Shown, u64>,
     next: u64,
     started: SystemTime,
+    bytes: usize,
 }
 
 impl Inodes {
     /// Only the mount point.
     pub fn new() -> Inodes {
         let started = SystemTime::now();
-        let root = Inode { node: Node::root(), content: None, changed: started, lookups: 1 };
+        let shown = Shown::from(Node::root());
+        let root = Inode { shown: shown.clone(), content: None, kept: None, changed: started, lookups: 1 };
         Inodes {
             by_number: HashMap::from([(INodeNo::ROOT.0, root)]),
-            current: HashMap::from([(Node::root(), INodeNo::ROOT.0)]),
+            current: HashMap::from([(shown, INodeNo::ROOT.0)]),
             next: INodeNo::ROOT.0 + 1,
             started,
+            bytes: 0,
         }
     }
 
@@ -51,62 +84,116 @@ impl Inodes {
         self.by_number.len()
     }
 
+    /// How many bytes they hold.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The inode of that number.
     pub fn get(&self, number: INodeNo) -> Option<&Inode> {
         self.by_number.get(&number.0)
     }
 
-    /// The current inode of a node.
-    pub fn current(&self, node: &Node) -> Option<&Inode> {
-        self.by_number.get(self.current.get(node)?)
+    /// The number of the current inode.
+    pub fn number(&self, shown: &Shown) -> Option<INodeNo> {
+        self.current.get(shown).map(|number| INodeNo(*number))
     }
 
-    /// The inode that shows this content of a node: the current one, if its content is the same,
-    /// else a new one that takes its place. `None` as content is a directory, or a file that is not
-    /// rendered yet and whose current inode, if any, is as good.
-    pub fn place(&mut self, node: &Node, content: Option<Rendered>) -> INodeNo {
-        if let Some(number) = self.current.get(node)
-            && let Some(inode) = self.by_number.get_mut(number)
-        {
-            match (&mut inode.content, content) {
-                (_, None) => return INodeNo(*number),
-                (Some(old), Some(new)) if old.bytes == new.bytes => {
-                    old.used = new.used;
-                    return INodeNo(*number);
-                }
-                (empty @ None, new) => {
-                    *empty = new;
-                    inode.changed = SystemTime::now();
-                    return INodeNo(*number);
-                }
-                (Some(_), new) => return self.insert(node, new, SystemTime::now()),
+    /// The current inode.
+    pub fn current(&self, shown: &Shown) -> Option<&Inode> {
+        self.by_number.get(self.current.get(shown)?)
+    }
+
+    /// The inode that shows this content: the current one, if its content is the same, else a new one
+    /// that takes its place. `None` as content is a directory, or a file that is not rendered yet and
+    /// whose current inode, if any, is as good. `kept` is the number under which the tree tells of it.
+    pub fn place(&mut self, shown: &Shown, content: Option<Rendered>, kept: Option<u32>) -> Placed {
+        let current = self.current.get(shown).copied();
+        let Some((number, inode)) =
+            current.and_then(|number| Some((number, self.by_number.get_mut(&number)?)))
+        else {
+            let always = content.as_ref().is_none_or(|content| content.used.is_empty());
+            let changed = if always { self.started } else { SystemTime::now() };
+            return Placed {
+                number: self.insert(shown, content, kept, changed),
+                replaced: None,
+                release: None,
+            };
+        };
+        let number = INodeNo(number);
+        match (&mut inode.content, content) {
+            (_, None) => Placed { number, replaced: None, release: kept },
+            (Some(old), Some(new)) if old.bytes == new.bytes => {
+                old.used = new.used;
+                let release = std::mem::replace(&mut inode.kept, kept);
+                Placed { number, replaced: None, release }
+            }
+            (empty @ None, new) => {
+                self.bytes += new.as_ref().map_or(0, |content| content.bytes.len());
+                *empty = new;
+                (inode.kept, inode.changed) = (kept, SystemTime::now());
+                Placed { number, replaced: None, release: None }
+            }
+            (Some(_), new) => {
+                let release = inode.kept.take();
+                let new = self.insert(shown, new, kept, SystemTime::now());
+                self.drop_if_unknown(number);
+                Placed { number: new, replaced: Some(number), release }
             }
         }
-        let changed = if content.as_ref().is_some_and(|content| !content.used.is_empty()) {
-            SystemTime::now()
-        } else {
-            self.started
-        };
-        self.insert(node, content, changed)
     }
 
     /// The content of an inode: what it has, or else this, which it has from now on. So two reads of
-    /// one inode never see two versions.
-    pub fn fill(&mut self, number: INodeNo, content: Rendered) -> Option<&Inode> {
-        let inode = self.by_number.get_mut(&number.0)?;
-        if inode.content.is_none() {
-            inode.content = Some(content);
-            inode.changed = SystemTime::now();
+    /// one inode never see two versions. Also gives what the tree need not tell of.
+    pub fn fill(
+        &mut self,
+        number: INodeNo,
+        content: Rendered,
+        kept: Option<u32>,
+    ) -> (Option<&Inode>, Option<u32>) {
+        let Some(inode) = self.by_number.get_mut(&number.0) else { return (None, kept) };
+        if inode.content.is_some() {
+            return (Some(inode), kept);
         }
-        Some(inode)
+        self.bytes += content.bytes.len();
+        inode.content = Some(content);
+        (inode.changed, inode.kept) = (SystemTime::now(), kept);
+        (Some(inode), None)
     }
 
-    fn insert(&mut self, node: &Node, content: Option<Rendered>, changed: SystemTime) -> INodeNo {
+    fn insert(
+        &mut self,
+        shown: &Shown,
+        content: Option<Rendered>,
+        kept: Option<u32>,
+        changed: SystemTime,
+    ) -> INodeNo {
         let number = self.next;
         self.next += 1;
-        self.by_number.insert(number, Inode { node: node.clone(), content, changed, lookups: 0 });
-        self.current.insert(node.clone(), number);
+        self.bytes += content.as_ref().map_or(0, |content| content.bytes.len());
+        let inode = Inode { shown: shown.clone(), content, kept, changed, lookups: 0 };
+        self.by_number.insert(number, inode);
+        self.current.insert(shown.clone(), number);
         INodeNo(number)
+    }
+
+    /// Lets no lookup find the current inode any more; gives its number, and what the tree need not
+    /// tell of any more.
+    pub fn detach(&mut self, shown: &Shown) -> Option<(INodeNo, Option<u32>)> {
+        let number = INodeNo(self.current.remove(shown)?);
+        let release = self.by_number.get_mut(&number.0).and_then(|inode| inode.kept.take());
+        self.drop_if_unknown(number);
+        Some((number, release))
+    }
+
+    /// Notes that a directory holds other names from now on; gives its number.
+    pub fn touch(&mut self, shown: &Shown) -> Option<INodeNo> {
+        let number = *self.current.get(shown)?;
+        let inode = self.by_number.get_mut(&number)?;
+        // a clock that stands still or goes back must not hide it
+        let now = SystemTime::now();
+        inode.changed = now.max(inode.changed + std::time::Duration::from_nanos(1));
+        Some(INodeNo(number))
     }
 
     /// Counts one more mention of an inode to the kernel. To be called before the reply is sent,
@@ -117,18 +204,42 @@ impl Inodes {
         }
     }
 
-    /// The kernel forgot that many mentions; an inode without any is gone.
-    pub fn forget(&mut self, number: INodeNo, mentions: u64) {
-        let Some(inode) = self.by_number.get_mut(&number.0) else { return };
+    /// The kernel forgot that many mentions; an inode without any is gone. Gives it, if it is.
+    pub fn forget(&mut self, number: INodeNo, mentions: u64) -> Option<Forgotten> {
+        let inode = self.by_number.get_mut(&number.0)?;
         inode.lookups = inode.lookups.saturating_sub(mentions);
-        if inode.lookups == 0
-            && number != INodeNo::ROOT
-            && let Some(inode) = self.by_number.remove(&number.0)
-            && self.current.get(&inode.node) == Some(&number.0)
-        {
-            self.current.remove(&inode.node);
-        }
+        self.drop_if_unknown(number)
     }
+
+    fn drop_if_unknown(&mut self, number: INodeNo) -> Option<Forgotten> {
+        let known = self.by_number.get(&number.0).is_none_or(|inode| inode.lookups > 0);
+        if known || number == INodeNo::ROOT {
+            return None;
+        }
+        let inode = self.by_number.remove(&number.0)?;
+        self.bytes -= inode.content.as_ref().map_or(0, |content| content.bytes.len());
+        let was_current = self.current.get(&inode.shown) == Some(&number.0);
+        if was_current {
+            self.current.remove(&inode.shown);
+        }
+        Some(Forgotten { node: inode.shown.node, release: inode.kept, was_current })
+    }
+}
+
+/// An inode that is gone.
+#[derive(Debug)]
+pub struct Forgotten {
+    /// What it showed.
+    pub node: Node,
+    /// What the tree need not tell of any more.
+    pub release: Option<u32>,
+    /// Whether no other inode shows that now.
+    pub was_current: bool,
+}
+
+/// Whether a content is the very one that an inode shows.
+pub fn is_same(inode: &Inode, content: &Rendered) -> bool {
+    inode.content.as_ref().is_some_and(|known| Arc::ptr_eq(&known.used, &content.used))
 }
 
 #[cfg(test)]
@@ -139,60 +250,90 @@ mod tests {
 
     use super::*;
 
-    fn node(name: &str) -> Node {
-        Node { names: Arc::new([name.into()]), ..Node::root() }
+    fn shown(name: &str) -> Shown {
+        Node { names: Arc::new([name.into()]), ..Node::root() }.into()
     }
 
     fn content(text: &'static str) -> Option<Rendered> {
-        Some(Rendered { bytes: Bytes::from_static(text.as_bytes()), used: Vec::new() })
+        Some(Rendered { bytes: Bytes::from_static(text.as_bytes()), used: Arc::default() })
+    }
+
+    fn bytes(inodes: &Inodes, number: INodeNo) -> Bytes {
+        inodes.get(number).unwrap().content.as_ref().unwrap().bytes.clone()
     }
 
     #[test]
     fn new_content_is_a_new_inode_and_the_old_one_keeps_its_bytes() {
         let mut inodes = Inodes::new();
-        let first = inodes.place(&node("a"), content("one"));
+        let first = inodes.place(&shown("a"), content("one"), Some(1)).number;
         inodes.looked_up(first);
-        assert_eq!(inodes.place(&node("a"), content("one")), first);
-        let second = inodes.place(&node("a"), content("two"));
-        assert_ne!(first, second);
-        assert_eq!(inodes.get(first).unwrap().content.as_ref().unwrap().bytes, "one");
-        assert_eq!(inodes.current(&node("a")).unwrap().content.as_ref().unwrap().bytes, "two");
-        inodes.forget(first, 1);
-        assert!(inodes.get(first).is_none());
-        assert!(inodes.current(&node("a")).is_some());
+        let same = inodes.place(&shown("a"), content("one"), Some(2));
+        assert_eq!(same, Placed { number: first, replaced: None, release: Some(1) });
+        let second = inodes.place(&shown("a"), content("two!"), Some(3));
+        assert_eq!((second.replaced, second.release), (Some(first), Some(2)));
+        assert_eq!(bytes(&inodes, first), "one");
+        assert_eq!(inodes.number(&shown("a")), Some(second.number));
+        assert_eq!(inodes.bytes(), 7);
+        let forgotten = inodes.forget(first, 1).unwrap();
+        assert!(!forgotten.was_current && forgotten.release.is_none());
+        assert_eq!(inodes.bytes(), 4);
+        assert!(inodes.current(&shown("a")).is_some());
     }
 
     #[test]
     fn a_listed_file_gets_its_content_later_in_the_same_inode() {
         let mut inodes = Inodes::new();
-        let listed = inodes.place(&node("a"), None);
-        assert_eq!(inodes.place(&node("a"), content("one")), listed);
+        let listed = inodes.place(&shown("a"), None, None).number;
+        assert_eq!(inodes.place(&shown("a"), content("one"), None).number, listed);
     }
 
     #[test]
     fn an_inode_is_filled_once_whoever_comes_later_with_what() {
         let mut inodes = Inodes::new();
-        let listed = inodes.place(&node("a"), None);
-        for text in ["one", "two"] {
-            let inode = inodes.fill(listed, content(text).unwrap()).unwrap();
-            assert_eq!(inode.content.as_ref().unwrap().bytes, "one");
+        let listed = inodes.place(&shown("a"), None, None).number;
+        for (text, number, released) in [("one", 1, None), ("two", 2, Some(2))] {
+            let (inode, release) = inodes.fill(listed, content(text).unwrap(), Some(number));
+            assert_eq!(inode.unwrap().content.as_ref().unwrap().bytes, "one");
+            assert_eq!(release, released);
         }
-        inodes.forget(listed, 0);
-        assert!(inodes.fill(listed, content("x").unwrap()).is_none());
+        assert_eq!(inodes.forget(listed, 0).unwrap().release, Some(1));
+        assert_eq!(inodes.fill(listed, content("x").unwrap(), Some(3)).1, Some(3));
+    }
+
+    #[test]
+    fn each_user_has_an_inode_of_his_own() {
+        let mut inodes = Inodes::new();
+        let of = |user| Shown { user: Some(user), ..shown("a") };
+        let one = inodes.place(&of(1), content("for one"), None).number;
+        let two = inodes.place(&of(2), content("for two"), None).number;
+        assert_ne!(one, two);
+        assert_eq!(bytes(&inodes, one), "for one");
+    }
+
+    #[test]
+    fn a_detached_inode_lives_while_the_kernel_knows_it() {
+        let mut inodes = Inodes::new();
+        let number = inodes.place(&shown("a"), content("x"), Some(7)).number;
+        inodes.looked_up(number);
+        assert_eq!(inodes.detach(&shown("a")), Some((number, Some(7))));
+        assert!(inodes.number(&shown("a")).is_none() && inodes.get(number).is_some());
+        let again = inodes.place(&shown("a"), content("x"), None).number;
+        assert_ne!(again, number);
+        inodes.forget(number, 1);
+        assert_eq!((inodes.number(&shown("a")), inodes.count()), (Some(again), 2));
     }
 
     #[test]
     fn forgotten_inodes_leave_nothing_behind() {
         let mut inodes = Inodes::new();
         for round in 0..100 {
-            let number = inodes.place(&node(&format!("n{round}")), content("x"));
+            let number = inodes.place(&shown(&format!("n{round}")), content("x"), None).number;
             inodes.looked_up(number);
             inodes.looked_up(number);
-            inodes.forget(number, 1);
-            assert!(inodes.get(number).is_some());
-            inodes.forget(number, 1);
+            assert!(inodes.forget(number, 1).is_none());
+            assert!(inodes.forget(number, 1).is_some());
         }
-        assert_eq!((inodes.count(), inodes.current.len()), (1, 1));
+        assert_eq!((inodes.count(), inodes.current.len(), inodes.bytes()), (1, 1, 0));
         inodes.forget(INodeNo::ROOT, 5);
         assert!(inodes.get(INodeNo::ROOT).is_some());
     }

@@ -7,11 +7,14 @@
 //! What is known is answered on the thread that reads `/dev/fuse`; what must first be asked from a
 //! server is answered from the runtime, so that no request waits behind another.
 
+mod counters;
 mod errno;
 mod filesystem;
 mod inodes;
 mod mount;
 mod mountpoint;
+mod notices;
+mod publish;
 mod shared;
 
 pub use filesystem::TreeFilesystem;

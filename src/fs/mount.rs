@@ -10,6 +10,9 @@ use tokio::sync::oneshot;
 
 use super::filesystem::TreeFilesystem;
 use super::mountpoint::{MountState, SOURCE, detach, inspect};
+use super::notices::Notices;
+use super::publish::Publisher;
+use super::shared::Shared;
 use crate::tree::Tree;
 
 /// Who may enter the mount.
@@ -124,8 +127,14 @@ impl Mount {
             Access::Others => SessionACL::All,
         };
         config.n_threads = Some(SESSION_THREADS);
-        let filesystem = TreeFilesystem::new(tree, runtime);
+        let (notices, unsent) = Notices::new();
+        let shared = Arc::new(Shared::new(Arc::clone(&tree), Arc::clone(&notices), runtime.clone()));
+        let filesystem = TreeFilesystem::new(Arc::clone(&shared));
         let session = Session::new(filesystem, mountpoint, &config).map_err(refused)?;
+        let kernel = session.notifier();
+        let notifier = std::thread::Builder::new().name("notices".into());
+        notifier.spawn(move || notices.send(&unsent, &kernel)).map_err(refused)?;
+        runtime.spawn(tree.follow(Box::new(Publisher(shared))));
         let (sender, ended) = oneshot::channel();
         std::thread::Builder::new()
             .name("fuse".into())

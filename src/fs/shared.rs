@@ -1,22 +1,22 @@
 //! What all requests share, and how each is answered: at once if it can be, else when it can be.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use fuser::{Errno, FileAttr, FileHandle, FileType, Generation, INodeNo, ReplyData, ReplyEntry};
+use fuser::{Errno, FileAttr, FileType, Generation, INodeNo, ReplyData, ReplyDirectoryPlus, ReplyEntry};
 use tokio::runtime::Handle;
 
+use super::counters::Counters;
 use super::errno::errno;
-use super::inodes::{Inode, Inodes};
-use crate::query::{QueryError, Reads};
-use crate::tree::{Kind, Listing, Node, Rendered, Step, Tree, TreeError};
+use super::inodes::{Forgotten, Inode, Inodes, Placed, Shown, is_same};
+use super::notices::Notices;
+use crate::parse::text;
+use crate::query::{Caller, Manner, QueryError, Reads};
+use crate::tree::{Kind, Named, Node, Rendered, Step, Tree, TreeError};
 
-/// How long the kernel may take a name of something alive for known. It bounds what a listing
-/// costs, and is the most by which a read can lag behind the server's event.
-const ALIVE: Duration = Duration::from_millis(100);
-/// What cannot change is known for good.
+/// What cannot change without the kernel being told is known for good.
 pub const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 pub const BLOCK: u32 = 4096;
 pub const GENERATION: Generation = Generation(0);
@@ -24,27 +24,21 @@ pub const GENERATION: Generation = Generation(0);
 /// What requests share, wherever they are answered.
 pub struct Shared {
     pub tree: Arc<Tree>,
+    pub notices: Arc<Notices>,
+    pub counters: Counters,
     runtime: Handle,
     inodes: Mutex<Inodes>,
-    directories: Mutex<HashMap<u64, Arc<OpenDirectory>>>,
-    next_handle: AtomicU64,
     owner: (u32, u32),
 }
 
-/// A directory as it was when it was opened, so that a listing in several pieces is one listing.
-pub struct OpenDirectory {
-    pub node: Node,
-    pub listing: Arc<Listing>,
-}
-
 impl Shared {
-    pub fn new(tree: Arc<Tree>, runtime: Handle) -> Shared {
+    pub fn new(tree: Arc<Tree>, notices: Arc<Notices>, runtime: Handle) -> Shared {
         Shared {
             tree,
+            notices,
+            counters: Counters::default(),
             runtime,
             inodes: Mutex::new(Inodes::new()),
-            directories: Mutex::default(),
-            next_handle: AtomicU64::new(1),
             owner: (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw()),
         }
     }
@@ -53,63 +47,106 @@ impl Shared {
         self.inodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn directories(&self) -> MutexGuard<'_, HashMap<u64, Arc<OpenDirectory>>> {
-        self.directories.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub fn node(&self, number: INodeNo) -> Result<Node, Errno> {
-        self.inodes().get(number).map(|inode| inode.node.clone()).ok_or(Errno::ESTALE)
+        self.inodes().get(number).map(|inode| inode.shown.node.clone()).ok_or(Errno::ESTALE)
     }
 
     /// Computes from what is known, and replies at once; or asks for what is lacking, and replies
-    /// from the runtime.
+    /// from the runtime. `within` is the directory whose lock the kernel holds meanwhile.
     pub fn answer<T: Send + 'static>(
         self: &Arc<Self>,
         what: &'static str,
+        within: Option<INodeNo>,
         compute: impl Fn(&Shared, &Reads) -> Result<T, Step> + Send + Sync + 'static,
         reply: impl FnOnce(&Shared, Result<T, Errno>) + Send + 'static,
     ) {
-        match compute(self, &Reads::new(Instant::now())) {
+        match compute(self, &Reads::new(Manner::of_reader())) {
             Ok(value) => reply(self, Ok(value)),
             Err(Step::Failed(error)) => reply(self, Err(told(what, &error))),
             Err(Step::Wanted) => {
+                let held = within.map(|directory| self.notices.hold(directory));
                 let shared = Arc::clone(self);
                 self.runtime.spawn(async move {
                     let settled = shared.tree.settle(|reads| compute(&shared, reads)).await;
                     reply(&shared, settled.map_err(|error| told(what, &error)));
+                    drop(held);
                 });
             }
         }
     }
 
-    /// The node of a name, and its content unless it is a directory. Where its inode's content is
-    /// still true, nothing is rendered.
-    pub fn find(&self, parent: &Node, name: &str, reads: &Reads) -> Result<(Node, Option<Rendered>), Step> {
-        let node = self.tree.find_now(parent, name, reads)?;
-        let content = self.content(&node, reads)?;
-        Ok((node, content))
+    /// What a node shows to a user.
+    pub fn shown(&self, node: Node, user: u32) -> Shown {
+        let user = self.tree.is_personal(&node).then_some(user);
+        Shown { node, user }
     }
 
-    pub fn content(&self, node: &Node, reads: &Reads) -> Result<Option<Rendered>, Step> {
-        if self.tree.kind(node) == Kind::Directory {
+    /// What is to be shown, unless it is a directory. Where its inode's content is still true, nothing
+    /// is rendered.
+    pub fn content(&self, shown: &Shown, reads: &Reads) -> Result<Option<Rendered>, Step> {
+        if self.tree.kind(&shown.node) == Kind::Directory {
             return Ok(None);
         }
-        let known = self.inodes().current(node).and_then(|inode| inode.content.clone());
+        let known = self.inodes().current(shown).and_then(|inode| inode.content.clone());
         if let Some(content) = known
-            && self.tree.still_true(&content.used)
+            && self.tree.still_true(&shown.node, &content.used)
         {
             return Ok(Some(content));
         }
-        self.tree.content_now(node, reads).map(Some)
+        self.counters.renders();
+        let reads = match shown.user {
+            Some(uid) => &reads.for_caller(Caller { uid, gid: group_of(uid), pid: None }),
+            None => reads,
+        };
+        self.tree.content_now(&shown.node, reads).map(Some)
+    }
+
+    /// Has the inode of what is shown be that with this content.
+    pub fn place(&self, shown: &Shown, content: Option<Rendered>) -> Placed {
+        if let Some(content) = &content
+            && let Some(number) = self.unchanged(shown, content)
+        {
+            return Placed { number, replaced: None, release: None };
+        }
+        // what is for one user is looked up each time, so nobody need tell when it changes
+        let kept = content.as_ref().filter(|_| shown.user.is_none());
+        let kept = kept.and_then(|content| self.tree.keep(&shown.node, &content.used));
+        let placed = self.inodes().place(shown, content, kept);
+        placed.release.into_iter().for_each(|number| self.tree.release(number));
+        placed
+    }
+
+    fn unchanged(&self, shown: &Shown, content: &Rendered) -> Option<INodeNo> {
+        let inodes = self.inodes();
+        let same = inodes.current(shown).is_some_and(|inode| is_same(inode, content));
+        inodes.number(shown).filter(|_| same)
+    }
+
+    /// Gives an inode its content, unless it has one.
+    pub fn fill<T>(&self, number: INodeNo, content: Rendered, then: impl FnOnce(&Inode) -> T) -> Option<T> {
+        let node = self.node(number).ok()?;
+        let kept = self.tree.keep(&node, &content.used);
+        let mut inodes = self.inodes();
+        let (inode, release) = inodes.fill(number, content, kept);
+        let then = inode.map(then);
+        drop(inodes);
+        release.into_iter().for_each(|number| self.tree.release(number));
+        then
     }
 
     pub fn attributes(&self, number: INodeNo, inode: &Inode) -> FileAttr {
-        let attributes = self.tree.attributes(&inode.node);
+        let attributes = self.tree.attributes(&inode.shown.node);
         let size = inode.content.as_ref().map_or(0, |content| content.bytes.len() as u64);
-        let (kind, links) = match self.tree.kind(&inode.node) {
+        let (kind, links) = match self.tree.kind(&inode.shown.node) {
             Kind::Directory => (FileType::Directory, 2),
             Kind::File => (FileType::RegularFile, 1),
             Kind::Link => (FileType::Symlink, 1),
+        };
+        let mode = attributes.mode.unwrap_or_default();
+        let (uid, perm) = match inode.shown.user {
+            // nobody else can open it again, not even by a descriptor that is passed on
+            Some(user) if kind == FileType::RegularFile => (user, mode & 0o400),
+            _ => (attributes.uid.unwrap_or(self.owner.0), mode),
         };
         FileAttr {
             ino: number,
@@ -120,9 +157,9 @@ impl Shared {
             ctime: inode.changed,
             crtime: SystemTime::UNIX_EPOCH,
             kind,
-            perm: attributes.mode.unwrap_or_default(),
+            perm,
             nlink: links,
-            uid: attributes.uid.unwrap_or(self.owner.0),
+            uid,
             gid: attributes.gid.unwrap_or(self.owner.1),
             rdev: 0,
             blksize: BLOCK,
@@ -130,48 +167,75 @@ impl Shared {
         }
     }
 
-    /// How long a name, and how long the attributes of its inode, are known.
-    pub fn lifetimes(&self, inode: &Inode) -> (Duration, Duration) {
-        let directory = self.tree.kind(&inode.node) == Kind::Directory;
-        let name = match &inode.content {
-            _ if !self.tree.is_permanent(&inode.node) => ALIVE,
-            None if directory => FOR_EVER,
-            Some(content) if content.used.is_empty() => FOR_EVER,
-            _ => ALIVE,
+    /// How long a name, and how long the attributes of its inode, are known. To be called without the
+    /// lock of the inodes: it may wait for a result that is being computed.
+    pub fn lifetimes(&self, shown: &Shown, content: Option<&Rendered>) -> (Duration, Duration) {
+        let attributes = match content {
+            None if !self.is_directory(shown) => return (Duration::ZERO, Duration::ZERO),
+            None => self.listing_lifetime(&shown.node),
+            Some(_) => FOR_EVER,
         };
-        let attributes = match &inode.content {
-            None if !directory => Duration::ZERO,
-            _ => FOR_EVER,
-        };
-        (name.min(attributes), attributes)
+        if shown.user.is_some() {
+            return (Duration::ZERO, attributes);
+        }
+        let content = content.and_then(|content| self.tree.queries().until(&content.used));
+        let above = self.tree.above(&shown.node);
+        let above = above.map_or(FOR_EVER, |(above, _)| self.listing_lifetime(&above));
+        (above.min(remaining(content)), attributes)
     }
 
-    pub fn reply_entry(&self, node: &Node, content: Option<Rendered>, reply: ReplyEntry) {
+    /// How long the names in a directory are known.
+    fn listing_lifetime(&self, directory: &Node) -> Duration {
+        if self.tree.is_static(directory) {
+            return FOR_EVER;
+        }
+        let known = self.tree.directory_known(directory);
+        known.map_or(Duration::ZERO, |directory| remaining(directory.until()))
+    }
+
+    pub fn reply_entry(&self, shown: &Shown, content: Option<Rendered>, reply: ReplyEntry) {
+        let (name, known) = self.lifetimes(shown, content.as_ref());
+        let number = self.place(shown, content).number;
         let mut inodes = self.inodes();
-        let number = inodes.place(node, content);
+        // another thread may have put a newer one in its place
+        let number = inodes.number(shown).unwrap_or(number);
         inodes.looked_up(number);
         let Some(inode) = inodes.get(number) else { return reply.error(Errno::ESTALE) };
         let attributes = self.attributes(number, inode);
-        let (name, known) = self.lifetimes(inode);
         drop(inodes);
         reply.entry_with_ttls(&known, &name, &attributes, GENERATION);
     }
 
-    /// Keeps a listing until the directory is closed.
-    pub fn keep_directory(&self, directory: OpenDirectory) -> FileHandle {
-        let handle = self.next_handle.fetch_add(1, Ordering::Relaxed);
-        self.directories().insert(handle, Arc::new(directory));
-        FileHandle(handle)
+    pub fn is_directory(&self, shown: &Shown) -> bool {
+        self.tree.kind(&shown.node) == Kind::Directory
     }
 
-    /// Forgets the listing of a closed directory.
-    pub fn close_directory(&self, handle: FileHandle) {
-        self.directories().remove(&handle.0);
-    }
-
-    /// The listing of an open directory.
-    pub fn open_directory(&self, handle: FileHandle) -> Option<Arc<OpenDirectory>> {
-        self.directories().get(&handle.0).cloned()
+    /// Adds a name with all that is known of it to a listing; whether it does not fit any more.
+    ///
+    /// What is not known is listed without a size, and asked for when somebody looks at it: a listing
+    /// never waits for contents.
+    pub fn add_entry(&self, named: Named, user: u32, reply: &mut ReplyDirectoryPlus) -> bool {
+        let shown = self.shown(named.node, user);
+        let content = self.content(&shown, &Reads::new(Manner::of_reader())).ok().flatten();
+        let (lifetime, attributes_live) = self.lifetimes(&shown, content.as_ref());
+        let lifetime = lifetime.min(attributes_live);
+        let number = self.place(&shown, content).number;
+        let mut inodes = self.inodes();
+        let number = inodes.number(&shown).unwrap_or(number);
+        let Some(inode) = inodes.get(number) else { return false };
+        let attributes = self.attributes(number, inode);
+        let name = text::encode(&named.name);
+        let next = named.cookie + 2;
+        let full = reply.add(number, next, OsStr::from_bytes(&name), &lifetime, &attributes, GENERATION);
+        if !full {
+            inodes.looked_up(number);
+            return false;
+        }
+        // an inode that nobody has heard of is gone again
+        let forgotten = inodes.forget(number, 0);
+        drop(inodes);
+        self.gone(forgotten);
+        true
     }
 
     /// Gives an inode's content to `send`; what was only listed so far is rendered first.
@@ -182,7 +246,7 @@ impl Shared {
         send: impl FnOnce(&[u8], ReplyData) + Send + 'static,
         reply: ReplyData,
     ) {
-        let node = {
+        let shown = {
             let inodes = self.inodes();
             let Some(inode) = inodes.get(number) else { return reply.error(Errno::ESTALE) };
             if let Some(content) = &inode.content {
@@ -190,24 +254,49 @@ impl Shared {
                 drop(inodes);
                 return send(&bytes, reply);
             }
-            inode.node.clone()
+            inode.shown.clone()
         };
         self.answer(
             what,
-            move |shared, reads| shared.tree.content_now(&node, reads),
+            None,
+            move |shared, reads| shared.content(&shown, reads),
             move |shared, rendered| match rendered {
-                Ok(content) => {
-                    let filled =
-                        shared.inodes().fill(number, content).and_then(|inode| inode.content.clone());
-                    match filled {
-                        Some(content) => send(&content.bytes, reply),
+                Ok(Some(content)) => {
+                    let bytes = |inode: &Inode| inode.content.as_ref().map(|content| content.bytes.clone());
+                    match shared.fill(number, content, bytes).flatten() {
+                        Some(bytes) => send(&bytes, reply),
                         None => reply.error(Errno::ESTALE),
                     }
                 }
+                Ok(None) => reply.error(Errno::EISDIR),
                 Err(error) => reply.error(error),
             },
         );
     }
+
+    /// The kernel has forgotten an inode.
+    pub fn forget(&self, number: INodeNo, mentions: u64) {
+        let forgotten = self.inodes().forget(number, mentions);
+        self.gone(forgotten);
+    }
+
+    fn gone(&self, forgotten: Option<Forgotten>) {
+        let Some(forgotten) = forgotten else { return };
+        forgotten.release.into_iter().for_each(|number| self.tree.release(number));
+        if forgotten.was_current {
+            self.tree.forget_directory(&forgotten.node);
+        }
+    }
+}
+
+fn remaining(until: Option<Instant>) -> Duration {
+    until.map_or(FOR_EVER, |until| until.saturating_duration_since(Instant::now()))
+}
+
+/// The group of a user, as this machine knows him.
+fn group_of(uid: u32) -> u32 {
+    let known = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
+    known.map_or(uid, |user| user.gid.as_raw())
 }
 
 /// A failed request is told once, here, unless it only says that a name does not exist or the

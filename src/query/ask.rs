@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::asking::Urgency;
 use super::cell::{Cell, Outcome};
 use super::error::{FailureKind, QueryError};
 use super::queries::Queries;
@@ -20,7 +21,7 @@ use crate::parse::{Parser, headers};
 
 impl Queries {
     /// Asks all these questions, joining those that are asked already, and waits for them.
-    pub(super) async fn ask_all(self: &Arc<Self>, cells: Vec<Arc<Cell>>) {
+    pub(super) async fn ask_all(self: &Arc<Self>, cells: Vec<Arc<Cell>>, urgency: Urgency) {
         let waits: Vec<_> = cells
             .into_iter()
             .map(|cell| match cell.join() {
@@ -29,7 +30,7 @@ impl Queries {
                     let waiting = done.subscribe();
                     let queries = Arc::clone(self);
                     // a task of its own: whoever waits may give up, the answer is still wanted
-                    tokio::spawn(queries.ask(cell, done));
+                    tokio::spawn(queries.ask(cell, done, urgency));
                     waiting
                 }
             })
@@ -46,27 +47,30 @@ impl Queries {
         self: Arc<Self>,
         cell: Arc<Cell>,
         done: watch::Sender<()>,
+        urgency: Urgency,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             let query = self.model().query(cell.query);
             for need in &query.needs {
                 self.fulfil(*need).await;
             }
-            let asked = Instant::now();
-            let (outcome, session) = match &self.server {
+            let (outcome, asked, session) = match &self.server {
                 Some(server) => {
-                    let answer = server.ask(cell.action.clone(), query.timeout).await;
-                    (self.read_outcome(cell.query, answer), server.session())
+                    let told = self.asking.ask(&**server, &cell.action, query.timeout, urgency).await;
+                    (self.read_outcome(cell.query, told.answer), told.asked, told.session)
                 }
-                None => (Err(QueryError::NoServer { query: query.name.as_str().into() }), None),
+                None => {
+                    let error = QueryError::NoServer { query: query.name.as_str().into() };
+                    (Err(error), Instant::now(), None)
+                }
             };
-            cell.settle(outcome, asked, session);
+            self.mark(cell.settle(outcome, asked, session));
             drop(done);
         })
     }
 
     /// What came of asking; a failure is told here, once.
-    fn read_outcome(&self, id: QueryId, answer: Result<Answer, AskError>) -> Outcome {
+    fn read_outcome(&self, id: QueryId, answer: Result<Arc<Answer>, AskError>) -> Outcome {
         let query = self.model().query(id);
         let read = match answer {
             Ok(answer) => read_answer(query, &answer),
@@ -75,6 +79,7 @@ impl Queries {
         match read {
             Ok((value, raw)) => {
                 let value = self.shapes(id).share(value);
+                let raw = if self.keeps_raw(id) { raw } else { Bytes::new() };
                 Ok(Arc::new(Snapshot::new(value, raw, query.key.clone())))
             }
             Err(error) => {

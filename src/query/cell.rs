@@ -5,19 +5,21 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::dependents::{Dependent, Dependents};
 use super::error::QueryError;
 use super::snapshot::Snapshot;
 use crate::ami::Action;
 use crate::language::QueryId;
 
 /// Failures are kept that long, so that a walk over a dead server's files does not ask for each.
-const FAILURE_LIVES: Duration = Duration::from_secs(1);
+pub const FAILURE_LIVES: Duration = Duration::from_secs(1);
+
+/// A question about everything is asked again, because of events, so that it takes at most one part
+/// in that many of the server's time.
+const DUTY: u32 = 10;
 
 /// What came of asking.
 pub type Outcome = Result<Arc<Snapshot>, QueryError>;
-
-/// Answers that a computation used, with their versions.
-pub type Used = Vec<(Arc<Cell>, u64)>;
 
 /// One question with its latest outcome.
 #[derive(Debug)]
@@ -27,71 +29,159 @@ pub struct Cell {
     /// What is asked.
     pub action: Action,
     /// The keys of the records that it is asked for.
-    pub keys: Vec<Arc<str>>,
+    pub keys: Box<[Arc<str>]>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    latest: Option<Latest>,
+    /// The last answer that could be used.
+    good: Option<Good>,
+    /// What went wrong since.
+    failure: Option<Box<Failure>>,
+    /// When an event last said that something else is true now.
+    invalidated: Option<Instant>,
     /// Present while somebody asks; it ends when the outcome is here.
     in_flight: Option<watch::Receiver<()>>,
-    /// Raised whenever the outcome changed, so that what was computed from it can tell.
+    /// Raised whenever what a reader gets may have changed.
     version: u64,
+    /// How long the last answer took.
+    took: Duration,
+    dependents: Dependents,
 }
 
 #[derive(Debug)]
-struct Latest {
-    outcome: Outcome,
+struct Good {
+    snapshot: Arc<Snapshot>,
     /// When the question was sent: nothing that happened later is in the answer.
     asked: Instant,
     session: Option<u64>,
 }
 
-/// What decides whether an outcome may still be used.
+#[derive(Debug)]
+struct Failure {
+    error: QueryError,
+    asked: Instant,
+    session: Option<u64>,
+}
+
+/// What decides whether an outcome may be used.
 #[derive(Debug, Clone, Copy)]
-pub struct Freshness {
-    /// The present session.
+pub struct Conditions {
+    /// The present session; none while there is no connection.
     pub session: Option<u64>,
-    /// When an event last made the query stale.
-    pub invalidated: Option<Instant>,
-    /// How long an outcome lives.
+    /// Since when there has been none, if it is known that there is none.
+    pub down_since: Option<Instant>,
+    /// How long an answer counts as fresh.
     pub lives: Option<Duration>,
+    /// How long an answer that is not fresh is good enough while there is no other; none if it never
+    /// is.
+    pub stale_for: Option<Duration>,
     /// Whatever was asked since then is taken: somebody asked for it just now.
     pub since: Instant,
+    /// Whether what an event made stale is good enough until its refresh is here, which is under way.
+    pub patient: bool,
+}
+
+/// What a reader gets.
+#[derive(Debug)]
+pub enum Look {
+    /// An outcome.
+    Use {
+        /// The outcome.
+        outcome: Outcome,
+        /// Two looks with one stamp gave the same.
+        stamp: u64,
+    },
+    /// The question has to be asked.
+    Ask,
+}
+
+/// How an answer stands, for people.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// When the answer that is shown was asked for.
+    pub asked: Option<Instant>,
+    /// Whether it is not fresh.
+    pub stale: bool,
+    /// What went wrong when it was last asked for.
+    pub error: Option<QueryError>,
 }
 
 impl Cell {
     /// A question nobody asked yet.
     pub fn new(query: QueryId, action: Action, keys: Vec<Arc<str>>) -> Cell {
-        Cell { query, action, keys, state: Mutex::default() }
+        Cell { query, action, keys: keys.into(), state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The outcome and its version, if it may be used.
-    pub fn fresh(&self, freshness: &Freshness) -> Option<(Outcome, u64)> {
+    /// What a reader gets under these conditions.
+    pub fn look(&self, conditions: &Conditions) -> Look {
+        self.state().look(conditions)
+    }
+
+    /// Whether a look would give what one with that stamp gave.
+    pub fn still(&self, stamp: u64, conditions: &Conditions) -> bool {
+        matches!(self.look(conditions), Look::Use { stamp: now, .. } if now == stamp)
+    }
+
+    /// Until when a look that gave an outcome gives the same, if nothing happens.
+    pub fn until(&self, conditions: &Conditions) -> Option<Instant> {
+        self.state().until(conditions)
+    }
+
+    /// When the answer in use was asked for, and how it stands.
+    pub fn standing(&self, conditions: &Conditions) -> Standing {
         let state = self.state();
-        let latest = state.latest.as_ref()?;
-        latest.is_fresh(freshness).then(|| (latest.outcome.clone(), state.version))
+        let fresh = state.good.as_ref().is_some_and(|good| state.is_fresh(good, conditions));
+        Standing {
+            asked: state.good.as_ref().map(|good| good.asked),
+            stale: !fresh,
+            error: state.failure.as_ref().map(|failure| failure.error.clone()),
+        }
     }
 
-    /// When the latest outcome was asked for; now, if there is none.
-    pub fn asked(&self) -> Instant {
-        self.state().latest.as_ref().map_or_else(Instant::now, |latest| latest.asked)
+    /// When the latest answer was asked for.
+    pub fn asked(&self) -> Option<Instant> {
+        self.state().good.as_ref().map(|good| good.asked)
     }
 
-    /// Makes what was computed from the outcome be computed again: a record in it is stale.
-    pub fn touch(&self) {
-        self.state().version += 1;
-    }
-
-    /// Whether the outcome of that version is still the one to use.
-    pub fn still(&self, version: u64, freshness: &Freshness) -> bool {
+    /// Whether an event has said that something else is true now.
+    pub fn is_invalidated(&self) -> bool {
         let state = self.state();
-        state.version == version && state.latest.as_ref().is_some_and(|latest| latest.is_fresh(freshness))
+        state.invalidated.is_some_and(|at| state.good.as_ref().is_none_or(|good| good.asked <= at))
+    }
+
+    /// Notes that something else is true from now on.
+    pub fn invalidate(&self) {
+        self.state().invalidated = Some(Instant::now());
+    }
+
+    /// How long to wait before it is asked again because of events.
+    pub fn rest(&self) -> Duration {
+        let state = self.state();
+        let rested = state.good.as_ref().map_or(Duration::MAX, |good| good.asked.elapsed());
+        (state.took * DUTY).saturating_sub(rested)
+    }
+
+    /// Adds a dependent of what was seen under that stamp; whether it is still the latest.
+    pub fn add_dependent(&self, dependent: Dependent, stamp: u64) -> bool {
+        let mut state = self.state();
+        state.dependents.add(dependent);
+        state.version == stamp >> 1
+    }
+
+    /// Takes a dependent away.
+    pub fn remove_dependent(&self, dependent: Dependent) {
+        self.state().dependents.remove(dependent);
+    }
+
+    /// Who depends on it.
+    pub fn dependents(&self) -> Vec<Dependent> {
+        self.state().dependents.all()
     }
 
     /// Joins the question in flight, or becomes the one who asks it: then the sender is given, and
@@ -108,39 +198,110 @@ impl Cell {
         Err(sender)
     }
 
-    /// Stores what came of asking.
-    pub fn settle(&self, outcome: Outcome, asked: Instant, session: Option<u64>) {
+    /// Stores what came of asking; gives those who have to be told.
+    pub fn settle(&self, outcome: Outcome, asked: Instant, session: Option<u64>) -> Vec<Dependent> {
         let mut state = self.state();
-        let same = match (&state.latest, &outcome) {
-            (Some(Latest { outcome: Ok(old), .. }), Ok(new)) => old.same_as(new),
-            _ => false,
-        };
-        if !same {
-            state.version += 1;
-        }
-        let outcome = match (same, state.latest.take()) {
-            // the old snapshot stays, so that what was derived from it stays shared
-            (true, Some(latest)) => latest.outcome,
-            _ => outcome,
-        };
-        state.latest = Some(Latest { outcome, asked, session });
+        state.took = asked.elapsed();
         state.in_flight = None;
+        let changed = match outcome {
+            Err(error) => {
+                let news = state.failure.is_none();
+                state.failure = Some(Box::new(Failure { error, asked, session }));
+                news
+            }
+            Ok(snapshot) => {
+                let recovered = state.failure.take().is_some();
+                match &mut state.good {
+                    // the old snapshot stays, so that what was derived from it stays shared
+                    Some(good) if good.snapshot.same_as(&snapshot) => {
+                        (good.asked, good.session) = (asked, session);
+                        recovered
+                    }
+                    _ => {
+                        state.good = Some(Good { snapshot, asked, session });
+                        true
+                    }
+                }
+            }
+        };
+        if !changed {
+            return Vec::new();
+        }
+        state.version += 1;
+        state.dependents.all()
     }
 }
 
-impl Latest {
-    fn is_fresh(&self, freshness: &Freshness) -> bool {
-        if self.asked >= freshness.since {
-            return true;
-        }
-        let same_session = self.session == freshness.session && freshness.session.is_some();
-        let not_invalidated = freshness.invalidated.is_none_or(|at| self.asked > at);
-        let lives = match &self.outcome {
-            // what a server cannot do it will not learn before it is started again
-            Err(error) if error.means_cannot_answer() => None,
-            Err(_) => return self.asked.elapsed() < FAILURE_LIVES,
-            Ok(_) => freshness.lives,
+impl State {
+    fn look(&self, conditions: &Conditions) -> Look {
+        let give =
+            |good: &Good| Look::Use { outcome: Ok(Arc::clone(&good.snapshot)), stamp: self.version << 1 };
+        let fail = |failure: &Failure| Look::Use {
+            outcome: Err(failure.error.clone()),
+            stamp: (self.version << 1) | 1,
         };
-        same_session && not_invalidated && lives.is_none_or(|lives| self.asked.elapsed() < lives)
+        if let Some(failure) = self.lasting_failure(conditions) {
+            return fail(failure);
+        }
+        if let Some(good) = &self.good
+            && self.failure.is_none()
+            && (good.asked >= conditions.since || self.is_fresh(good, conditions))
+        {
+            return give(good);
+        }
+        let tried = self
+            .failure
+            .as_ref()
+            .filter(|failure| failure.asked >= conditions.since || failure.asked.elapsed() < FAILURE_LIVES);
+        let usable = self.good.as_ref().filter(|good| self.is_good_enough(good, conditions));
+        match (usable, tried) {
+            (Some(good), tried) if tried.is_some() || conditions.down_since.is_some() => give(good),
+            (None, Some(failure)) => fail(failure),
+            _ => Look::Ask,
+        }
+    }
+
+    /// What a server cannot do it will not learn before it is started again, or says so.
+    fn lasting_failure(&self, conditions: &Conditions) -> Option<&Failure> {
+        self.failure.as_deref().filter(|failure| {
+            failure.error.means_cannot_answer()
+                && failure.session == conditions.session
+                && self.invalidated.is_none_or(|at| failure.asked > at)
+        })
+    }
+
+    fn is_fresh(&self, good: &Good, conditions: &Conditions) -> bool {
+        let overtaken = self.invalidated.is_some_and(|at| good.asked <= at);
+        good.session.is_some()
+            && good.session == conditions.session
+            && (!overtaken || conditions.patient)
+            && conditions.lives.is_none_or(|lives| good.asked.elapsed() < lives)
+    }
+
+    /// Whether an answer that is not fresh may be shown while there is no other.
+    fn is_good_enough(&self, good: &Good, conditions: &Conditions) -> bool {
+        conditions.stale_for.is_some_and(|stale_for| self.stale_since(good, conditions).elapsed() < stale_for)
+    }
+
+    /// When the answer ceased to be fresh: by an event, with its connection, or by its age.
+    fn stale_since(&self, good: &Good, conditions: &Conditions) -> Instant {
+        let aged = conditions.lives.map(|lives| good.asked + lives);
+        let event = self.invalidated.filter(|at| good.asked <= *at);
+        let lost = conditions.down_since;
+        let failed = self.failure.as_ref().map(|failure| failure.asked);
+        [aged, event, lost].into_iter().flatten().min().or(failed).unwrap_or_else(Instant::now)
+    }
+
+    fn until(&self, conditions: &Conditions) -> Option<Instant> {
+        if self.lasting_failure(conditions).is_some() {
+            return None;
+        }
+        let Some(good) = &self.good else { return Some(Instant::now() + FAILURE_LIVES) };
+        if self.failure.is_none() && self.is_fresh(good, conditions) {
+            return conditions.lives.map(|lives| good.asked + lives);
+        }
+        // looked at again at once if an event overtook it, else soon: whoever comes then asks
+        let overtaken = self.invalidated.is_some_and(|at| good.asked <= at);
+        Some(Instant::now() + if overtaken { Duration::ZERO } else { FAILURE_LIVES })
     }
 }

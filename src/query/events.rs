@@ -14,7 +14,7 @@ use crate::parse::value::Shapes;
 impl Queries {
     /// Follows the server's events until it is gone, marking as stale what they concern. To be run
     /// as a task of its own.
-    pub async fn follow_events(self: Arc<Self>) {
+    pub(super) async fn follow_events(self: &Arc<Self>) {
         let Some(server) = &self.server else { return };
         let mut events = server.events();
         let concerned = self.concerned_by_event();

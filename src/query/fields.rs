@@ -2,18 +2,85 @@
 
 use std::sync::Arc;
 
+use super::dependents::Dependent;
 use super::error::QueryError;
 use super::queries::Queries;
 use super::reads::{Reads, Unready};
 use super::scope::{Bindings, Scope};
+use super::snapshot::Snapshot;
+use super::table::Stages;
 use crate::language::{Query, QueryId, escape, from_template, to_template};
 use crate::parse::value::{Fields, Shapes, Value};
 
+/// An expression, ready to be evaluated for one record after the other.
+type Computed<'a> = Box<dyn Fn(minijinja::Value) -> Result<minijinja::Value, minijinja::Error> + 'a>;
+
+/// The fields of a query, ready to be computed.
+struct FieldComputation<'a> {
+    queries: &'a Arc<Queries>,
+    query: &'a Query,
+    fields: Vec<(&'a str, Computed<'a>)>,
+    bindings: &'a Bindings,
+    /// Whether a mistake in them was told.
+    told: bool,
+}
+
+impl FieldComputation<'_> {
+    fn field(&self, index: usize, row: &Value, reads: &Reads) -> Result<Value, Unready> {
+        let (name, evaluate) = &self.fields[index];
+        let scope = Scope::new(self.queries, self.bindings, reads).with("row", to_template(row));
+        evaluate(scope.context()).map(|value| from_template(&value)).map_err(|error| {
+            self.queries.template_error(&format!("{}.{name}", self.query.name), &error, reads)
+        })
+    }
+
+    /// A single record with its fields.
+    fn single(&self, row: &Value, shapes: &mut Shapes, reads: &Reads) -> Result<Value, Unready> {
+        let mut computed = Vec::with_capacity(self.fields.len());
+        for index in 0..self.fields.len() {
+            computed.push((self.fields[index].0, Some(self.field(index, row, reads)?)));
+        }
+        Ok(before_own(computed, row, shapes))
+    }
+
+    /// A record of a list with its fields. One that cannot be computed is missing, and the log says
+    /// so: one odd record must not hide the others.
+    fn of_list(&mut self, row: &Value, shapes: &mut Shapes, reads: &Reads) -> Result<Value, Unready> {
+        let mut computed = Vec::with_capacity(self.fields.len());
+        for index in 0..self.fields.len() {
+            match self.field(index, row, reads) {
+                Ok(value) => computed.push((self.fields[index].0, Some(value))),
+                Err(Unready::Failed(error @ QueryError::Template { .. })) => {
+                    if !std::mem::replace(&mut self.told, true) {
+                        let key = self.query.key.as_ref().and_then(|key| row.get(key)?.as_str());
+                        tracing::warn!("record `{}` lacks a field: {error}", escape(key.unwrap_or("?")));
+                    }
+                    computed.push((self.fields[index].0, None));
+                }
+                Err(unready) => return Err(unready),
+            }
+        }
+        Ok(before_own(computed, row, shapes))
+    }
+}
+
 impl Queries {
+    fn field_computation<'a>(
+        self: &'a Arc<Self>,
+        query: &'a Query,
+        bindings: &'a Bindings,
+        reads: &Reads,
+    ) -> Result<FieldComputation<'a>, Unready> {
+        let mut fields = Vec::with_capacity(query.fields.len());
+        for (name, expression) in &query.fields {
+            let evaluate = self.model().templates.evaluate_each(expression);
+            let evaluate = evaluate.map_err(|error| self.template_error(&query.name, &error, reads))?;
+            fields.push((name.as_str(), Box::new(evaluate) as Computed<'a>));
+        }
+        Ok(FieldComputation { queries: self, query, fields, bindings, told: false })
+    }
+
     /// A result with the query's computed fields: of each record, if it is a list of them.
-    ///
-    /// A field that cannot be computed for one record of a list is missing from that record, and the
-    /// log says so: one odd record must not hide the others.
     ///
     /// # Errors
     /// What is lacking, or why a single record's field failed.
@@ -28,47 +95,89 @@ impl Queries {
         if query.fields.is_empty() {
             return Ok(value);
         }
-        let compiled = query.fields.iter().map(|(name, expression)| {
-            let evaluate = self.model().templates.evaluate_each(expression);
-            Ok((name.as_str(), evaluate.map_err(|error| self.template_error(&query.name, &error, reads))?))
-        });
-        let compiled = compiled.collect::<Result<Vec<_>, Unready>>()?;
-        let scope = Scope::new(self, bindings, reads);
-        let compute = |name: &str, evaluate: &dyn Fn(minijinja::Value) -> _, row: &Value| {
-            let value: Result<minijinja::Value, _> =
-                evaluate(scope.clone().with("row", to_template(row)).context());
-            value
-                .map(|value| from_template(&value))
-                .map_err(|error| self.template_error(&format!("{}.{name}", query.name), &error, reads))
-        };
+        let mut computation = self.field_computation(query, bindings, reads)?;
         let Value::List(rows) = &value else {
-            let computed =
-                compiled.iter().map(|(name, evaluate)| Ok((*name, Some(compute(name, evaluate, &value)?))));
-            let computed = computed.collect::<Result<Vec<_>, Unready>>()?;
-            return Ok(before_own(computed, &value, &mut self.shapes(id)));
+            return computation.single(&value, &mut self.shapes(id), reads);
         };
         let mut shapes = Shapes::new();
-        let mut told = false;
-        let mut records = Vec::with_capacity(rows.len());
-        for row in rows.iter() {
-            let mut computed = Vec::with_capacity(compiled.len());
-            for (name, evaluate) in &compiled {
-                match compute(name, evaluate, row) {
-                    Ok(value) => computed.push((*name, Some(value))),
-                    Err(Unready::Failed(error @ QueryError::Template { .. })) => {
-                        if !std::mem::replace(&mut told, true) {
-                            let key = query.key.as_ref().and_then(|key| row.get(key)?.as_str());
-                            tracing::warn!("record `{}` lacks a field: {error}", escape(key.unwrap_or("?")));
-                        }
-                        computed.push((*name, None));
-                    }
-                    Err(unready) => return Err(unready),
-                }
-            }
-            records.push(before_own(computed, row, &mut shapes));
-        }
-        Ok(records.into())
+        let rows: Result<Vec<Value>, Unready> =
+            rows.iter().map(|row| computation.of_list(row, &mut shapes, reads)).collect();
+        Ok(rows?.into())
     }
+
+    /// The same for a table, which starts from the records that were computed before: those that are
+    /// still what they were, and read nothing that has changed, stay.
+    pub(super) fn with_fields_of_all(
+        self: &Arc<Self>,
+        id: QueryId,
+        query: &Query,
+        stages: &mut Stages,
+        source: &Arc<Snapshot>,
+        reads: &Reads,
+    ) -> Result<Arc<Snapshot>, Unready> {
+        let none = Bindings::none();
+        let Value::List(rows) = &source.value else {
+            let value = self.with_fields(id, query, source.value.clone(), &none, reads)?;
+            return Ok(self.successor(query, stages.result.as_ref(), value, source.raw.clone()));
+        };
+        let before = stages.source.as_ref().zip(stages.result.clone());
+        let places = before.and_then(|(old, result)| Some((source.changed_since(old)?, result)));
+        let (mut computed, todo) = match &places {
+            Some((places, result)) => {
+                let mut todo = stages.besides.outdated(self, reads.manner);
+                todo.extend(places.iter());
+                todo.sort_unstable();
+                todo.dedup();
+                if todo.is_empty() {
+                    stages.besides.touch(reads);
+                    return Ok(Arc::clone(result));
+                }
+                (result.value.as_list().map(|rows| rows.to_vec()).unwrap_or_default(), todo)
+            }
+            None => (vec![Value::Null; rows.len()], (0..rows.len()).collect()),
+        };
+        let mut computation = self.field_computation(query, &none, reads)?;
+        let mut shapes = Shapes::new();
+        let mut changed = Vec::new();
+        let mut lacks = false;
+        let mut read = Vec::new();
+        for position in todo {
+            let own = Reads::new(reads.manner);
+            let row = match computation.of_list(&rows[position], &mut shapes, &own) {
+                Ok(row) => row,
+                // the others may lack something too: all is asked for at once
+                Err(Unready::Wanted) => {
+                    reads.want_all(&own);
+                    lacks = true;
+                    continue;
+                }
+                Err(failed) => return Err(failed),
+            };
+            read.push((position, own.used()));
+            if computed[position] != row {
+                computed[position] = row;
+                changed.push(position);
+            }
+        }
+        if lacks {
+            return Err(Unready::Wanted);
+        }
+        stages.besides.put_all(self, Some(Dependent::Table(id)), read, places.is_some());
+        stages.besides.touch(reads);
+        Ok(match &places {
+            Some((_, result)) if changed.is_empty() => Arc::clone(result),
+            Some((_, result)) if keeps_keys(query, result, &computed, &changed) => {
+                Arc::new(result.with_records(computed, changed, result.raw.clone()))
+            }
+            _ => self.successor(query, stages.result.as_ref(), computed.into(), source.raw.clone()),
+        })
+    }
+}
+
+/// Whether these records bear the keys that stood in their places.
+fn keeps_keys(query: &Query, old: &Snapshot, rows: &[Value], places: &[usize]) -> bool {
+    let Some(key) = &query.key else { return true };
+    places.iter().all(|place| rows[*place].get(key).and_then(Value::as_str) == old.key_at(*place))
 }
 
 /// The computed fields, then those of the record that have no computed one of their name.

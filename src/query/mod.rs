@@ -6,30 +6,40 @@
 //! it again. So a reader never waits, what it depended on is known exactly, and a question is asked
 //! because somebody needed it, once, however many wait for it.
 
+mod agenda;
 mod ask;
+mod asking;
+mod besides;
 mod caller;
 mod cell;
+mod dependents;
 mod error;
 mod events;
 mod fields;
+mod link;
 mod queries;
 mod reads;
 mod records;
+mod refresh;
 mod refreshed;
 mod scope;
 mod server;
 mod snapshot;
-mod staleness;
+mod table;
 
+pub use besides::Besides;
 pub use caller::Caller;
-pub use cell::{Cell, Used};
+pub use cell::Standing;
+pub use dependents::Dependent;
 pub use error::{FailureKind, QueryError};
 pub use queries::Queries;
-pub use reads::{Reads, Unready};
-pub use records::NamedRecord;
-pub use scope::{Binding, Bindings, Scope};
+pub use reads::{Manner, Reads, Unready, Used};
+pub use records::{NamedRecord, key_text};
+pub use refresh::{Keeper, Outdated};
+pub use scope::{Binding, Bindings, Scope, View};
 pub use server::Server;
 pub use snapshot::Snapshot;
+pub use table::Table;
 
 #[cfg(test)]
 pub(crate) mod recorded;

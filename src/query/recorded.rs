@@ -1,11 +1,11 @@
 //! A server for tests: answers from a table, counts what it is asked, and can be held up.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 use super::server::{Asking, Server};
 use super::{Queries, Reads, Snapshot, Unready};
@@ -15,19 +15,21 @@ use crate::language::{LoadOptions, Model, load};
 pub struct Recorded {
     answers: Mutex<HashMap<String, Vec<u8>>>,
     asked: Mutex<Vec<String>>,
-    session: AtomicU64,
+    session: watch::Sender<Option<u64>>,
     events: broadcast::Sender<Arc<Message>>,
     gate: Semaphore,
 }
 
 const OPEN: usize = 1_000_000;
+/// The session after a lost connection is a later one than any before.
+const LAST: u64 = 1_000;
 
 impl Recorded {
     pub fn new() -> Arc<Recorded> {
         Arc::new(Recorded {
             answers: Mutex::default(),
             asked: Mutex::default(),
-            session: AtomicU64::new(1),
+            session: watch::Sender::new(Some(1)),
             events: broadcast::Sender::new(16),
             gate: Semaphore::new(OPEN),
         })
@@ -52,7 +54,12 @@ impl Recorded {
 
     /// A new session, as after a reconnect.
     pub fn reconnects(&self) {
-        self.session.fetch_add(1, Ordering::SeqCst);
+        self.session.send_modify(|session| *session = Some(session.unwrap_or(LAST) + 1));
+    }
+
+    /// The connection is lost until [`Recorded::reconnects`].
+    pub fn disconnects(&self) {
+        self.session.send_replace(None);
     }
 
     /// An event of that name.
@@ -92,7 +99,13 @@ impl Server for Recorded {
     }
 
     fn session(&self) -> Option<u64> {
-        Some(self.session.load(Ordering::SeqCst))
+        *self.session.borrow()
+    }
+
+    fn session_changes(&self, known: Option<u64>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            let _ = self.session.subscribe().wait_for(|session| *session != known).await;
+        })
     }
 
     fn events(&self) -> broadcast::Receiver<Arc<Message>> {

@@ -6,6 +6,7 @@ use super::error::FailureKind;
 use super::queries::Queries;
 use super::reads::{Reads, Unready};
 use super::scope::{Binding, Bindings, Scope};
+use super::table::Table;
 use crate::language::{Variable, escape, from_template};
 use crate::parse::value::Value;
 
@@ -16,13 +17,16 @@ pub struct NamedRecord {
     pub key: Arc<str>,
     /// The record.
     pub value: Value,
+    /// The version of a table that it stands in, if it stands in one.
+    pub origin: Option<(Arc<Table>, u64)>,
 }
 
 impl NamedRecord {
     /// The record bound to its variable, under the name it has if no other record claims it.
     pub fn binding(self, variable: &Variable) -> Binding {
         let name = escape(&self.key).into();
-        Binding { variable: variable.binding.as_str().into(), name, key: self.key, value: self.value }
+        let variable = variable.binding.as_str().into();
+        Binding { variable, name, key: self.key, value: self.value, origin: self.origin }
     }
 }
 
@@ -63,7 +67,7 @@ impl Queries {
                 tracing::warn!("{place}: a record without the field that names it is left out");
                 continue;
             };
-            records.push(NamedRecord { key: key.into(), value });
+            records.push(NamedRecord { key: key.into(), value, origin: None });
         }
         self.filter(variable, outer, reads, records)
     }
@@ -104,7 +108,8 @@ impl Queries {
     }
 }
 
-fn key_text(value: &Value) -> String {
+/// The text by which a value names a record.
+pub fn key_text(value: &Value) -> String {
     match value {
         Value::Text(text) => text.to_string(),
         other => crate::language::to_template(other).to_string(),

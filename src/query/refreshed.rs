@@ -1,94 +1,145 @@
-//! A list of which single records were asked for anew.
+//! A list of which single records are asked for anew.
 //!
 //! An event about one of ten thousand peers must not cost a question about all of them. Where a
 //! query names a cheaper one (`refresh.one`), a record that an event concerns is asked for by that,
 //! and its fields are put over those the list has.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::time::Instant;
 
 use super::cell::Cell;
-use super::queries::{Derived, Queries};
-use super::reads::{Reads, Unready};
+use super::queries::Queries;
+use super::reads::{Manner, Reads, Unready};
 use super::scope::{Binding, Bindings};
 use super::snapshot::Snapshot;
+use super::table::{Pending, Stages, Table};
 use crate::language::{Query, QueryId, escape};
 use crate::parse::value::{Fields, Shapes, Value};
 
 /// Beyond so many records at once, asking for all of them together costs less.
-const RECORDS: usize = 256;
+const RECORDS: usize = 1024;
 
 impl Queries {
-    /// The list of a cell, with the records asked for anew that became stale after it was asked.
-    pub(super) fn with_refreshed_records(
+    /// The list that a server answered, with those records put over it that were asked for anew. If it
+    /// `waits`, for all that are to be; else with those whose answers are here.
+    pub(super) fn with_records_anew(
         self: &Arc<Self>,
         query: &Query,
         one: QueryId,
-        (cell, version): (&Arc<Cell>, u64),
-        list: Arc<Snapshot>,
-        reads: &Reads,
+        pending: &mut Pending,
+        stages: &mut Stages,
+        answer: (&Arc<Cell>, &Arc<Snapshot>),
+        (reads, waits): (&Reads, bool),
     ) -> Result<Arc<Snapshot>, Unready> {
-        let Value::List(records) = &list.value else { return Ok(list) };
+        let (cell, answer) = answer;
+        let known = stages.answer.as_ref().is_some_and(|known| Arc::ptr_eq(known, answer));
+        let list = match &stages.list {
+            Some(list) if known => Arc::clone(list),
+            list => self.successor(query, list.as_ref(), answer.value.clone(), answer.raw.clone()),
+        };
+        (stages.answer, stages.list) = (Some(Arc::clone(answer)), Some(Arc::clone(&list)));
+        // the list has told of what was known when it was asked
         let asked = cell.asked();
-        let stale = self.staleness(cell.query).records_after(asked);
-        if stale.is_empty() {
-            return Ok(list);
+        // a list asked for just now is taken as it is, or events that come faster than answers would
+        // keep a reader waiting for ever
+        let waits = waits && asked.is_none_or(|asked| asked < reads.manner.since);
+        pending.retain(|_, at| asked.is_none_or(|asked| *at >= asked));
+        if pending.len() > RECORDS || pending.keys().any(|key| list.position(key).is_none()) {
+            return match self.ask_for_all(cell, pending, reads, waits) {
+                Some(unready) => Err(unready),
+                None => Ok(list),
+            };
         }
-        if asked >= reads.since {
-            // a list asked for just now is taken as it is, or events that come faster than answers
-            // would keep a reader waiting for ever; but nobody may keep what is computed from it
-            reads.outdate(cell);
-            return Ok(list);
-        }
-        if stale.len() > RECORDS {
-            return Err(self.ask_for_all(cell, reads));
-        }
-        let kept = self.refreshed(cell.query);
-        if let Some(kept) = &*kept.lock().unwrap_or_else(PoisonError::into_inner)
-            && self.still_true(&kept.used, reads.since)
-        {
-            reads.include(&kept.used);
-            return Ok(Arc::clone(&kept.snapshot));
-        }
-        let (refreshed, used) = reads.apart(|own| {
-            own.use_cell(cell, version);
-            self.refresh_records(one, cell, &list, records.to_vec(), stale, own)
+        let Value::List(before) = &list.value else { return Ok(list) };
+        let mut anew: Vec<(usize, Value)> = Vec::new();
+        let mut lacks = false;
+        let mut gone = false;
+        let mut shapes = Shapes::new();
+        pending.retain(|key, marked| {
+            let Some(position) = list.position(key) else { return true };
+            let manner = Manner { eager: true, takes_stale: false, ..reads.manner };
+            let own = Reads::new(manner);
+            match self.read(one, &self.record_of_list(one, key, &before[position]), &own) {
+                Ok(fresh) if asked_since(&own, *marked) => {
+                    anew.push((position, overlay(&before[position], &fresh.value, &mut shapes)));
+                    false
+                }
+                Ok(_) => true,
+                Err(Unready::Wanted) => {
+                    if waits {
+                        reads.want_all(&own);
+                    }
+                    lacks = true;
+                    true
+                }
+                // the record may be gone: the list knows
+                Err(Unready::Failed(_)) => {
+                    gone = true;
+                    false
+                }
+            }
         });
-        let snapshot = Arc::new(Snapshot::new(refreshed?.into(), list.raw.clone(), query.key.clone()));
-        let derived = Derived { snapshot: Arc::clone(&snapshot), used };
-        *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(derived);
-        Ok(snapshot)
+        anew.retain(|(position, value)| before[*position] != *value);
+        let mut result = Arc::clone(&list);
+        if !anew.is_empty() {
+            let mut records = before.to_vec();
+            let positions = anew.iter().map(|(position, _)| *position).collect();
+            for (position, value) in anew {
+                records[position] = value;
+            }
+            result = Arc::new(list.with_records(records, positions, list.raw.clone()));
+            stages.list = Some(Arc::clone(&result));
+        }
+        if gone && let Some(unready) = self.ask_for_all(cell, pending, reads, waits) {
+            return Err(unready);
+        }
+        if lacks && waits { Err(Unready::Wanted) } else { Ok(result) }
     }
 
-    fn refresh_records(
-        self: &Arc<Self>,
-        one: QueryId,
-        cell: &Arc<Cell>,
-        list: &Snapshot,
-        mut records: Vec<Value>,
-        stale: Vec<Arc<str>>,
-        reads: &Reads,
-    ) -> Result<Vec<Value>, Unready> {
-        let mut shapes = Shapes::new();
-        let mut result = Ok(());
-        for key in stale {
-            let Some(position) = list.position(&key) else { return Err(self.ask_for_all(cell, reads)) };
-            let variable = self.model().query(one).parameters.first().map_or("", String::as_str).into();
-            let name = escape(&key).into();
-            let binding = Binding { variable, name, key, value: records[position].clone() };
-            match self.read(one, &Bindings::none().with(binding), reads) {
-                Ok(fresh) => records[position] = overlay(&records[position], &fresh.value, &mut shapes),
-                Err(Unready::Wanted) => result = Err(Unready::Wanted),
-                // the record may be gone: the list knows
-                Err(Unready::Failed(_)) => return Err(self.ask_for_all(cell, reads)),
+    /// The questions that have to be asked for the records of a table that events concerned.
+    pub(super) fn pending_questions(self: &Arc<Self>, table: &Table) -> Vec<Arc<Cell>> {
+        let query = self.model().query(table.query());
+        let Some(one) = query.refresh.one else { return Vec::new() };
+        let keys: Vec<Arc<str>> = table.state().pending.keys().cloned().collect();
+        let reads = Reads::new(Manner { eager: true, ..Manner::of_reader() });
+        for key in keys {
+            if let Some(record) = table.record(&key) {
+                // what it lacks is noted, which is all that is wanted of it
+                let _ = self.read(one, &self.record_of_list(one, &key, &record), &reads);
             }
         }
-        result.map(|()| records)
+        reads.wanted()
     }
 
-    fn ask_for_all(&self, cell: &Arc<Cell>, reads: &Reads) -> Unready {
-        self.invalidate(cell.query);
-        reads.want(cell)
+    fn record_of_list(&self, one: QueryId, key: &Arc<str>, record: &Value) -> Bindings {
+        let variable = self.model().query(one).parameters.first().map_or("", String::as_str).into();
+        let (name, key, value) = (escape(key).into(), Arc::clone(key), record.clone());
+        Bindings::none().with(Binding { variable, name, key, value, origin: None })
     }
+
+    /// Has the whole list asked for: now, if it `waits`, else when it is its turn.
+    fn ask_for_all(
+        &self,
+        cell: &Arc<Cell>,
+        pending: &mut Pending,
+        reads: &Reads,
+        waits: bool,
+    ) -> Option<Unready> {
+        pending.clear();
+        cell.invalidate();
+        if waits {
+            return Some(reads.want(cell));
+        }
+        self.plan(cell);
+        None
+    }
+}
+
+/// Whether all that was used was asked after that moment.
+fn asked_since(reads: &Reads, moment: Instant) -> bool {
+    let used = reads.used();
+    let mut of_record = used.cells.iter().filter(|(cell, _)| !cell.keys.is_empty());
+    of_record.all(|(cell, _)| cell.asked().is_some_and(|asked| asked > moment))
 }
 
 /// A record of a list with the fields that were asked for anew; others are not added, so that all

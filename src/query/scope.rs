@@ -4,13 +4,15 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use minijinja::value::{Object, ObjectRepr};
+use minijinja::value::{Enumerator, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind};
 
 use super::caller::Caller;
 use super::queries::Queries;
-use super::reads::{Reads, Unready};
-use crate::language::Bound;
+use super::reads::{Reads, Unready, same};
+use super::snapshot::Snapshot;
+use super::table::Table;
+use crate::language::{Bound, to_template};
 use crate::parse::value::Value;
 
 /// A path variable's record.
@@ -24,6 +26,8 @@ pub struct Binding {
     pub key: Arc<str>,
     /// The record.
     pub value: Value,
+    /// The version of a table that the record stands in, if it stands in one.
+    pub origin: Option<(Arc<Table>, u64)>,
 }
 
 /// The path variables of a path, outermost first.
@@ -130,6 +134,7 @@ impl Object for Scope {
             return Some(value.clone());
         }
         if let Some(binding) = self.bindings.get(key) {
+            self.note(binding);
             return Some(minijinja::Value::from_object(Bound::new(
                 Arc::clone(&binding.name),
                 binding.value.clone(),
@@ -139,8 +144,8 @@ impl Object for Scope {
             return self.reads.caller().map(Caller::template_value);
         }
         let query = *self.queries.model().query_names.get(key)?;
-        Some(match self.queries.read(query, &self.bindings, &self.reads) {
-            Ok(snapshot) => snapshot.template_value(),
+        Some(match self.queries.view(query, &self.bindings, &self.reads) {
+            Ok(view) => view.template_value(&self.reads),
             Err(unready) => {
                 if let Unready::Failed(error) = &unready {
                     self.reads.fail(error.clone());
@@ -148,5 +153,83 @@ impl Object for Scope {
                 minijinja::Value::from(Error::new(ErrorKind::InvalidOperation, unready.to_string()))
             }
         })
+    }
+}
+
+impl Scope {
+    /// Notes that a path variable's record is read. Of two with one key only one can be told by it.
+    fn note(&self, binding: &Binding) {
+        let Some((table, version)) = &binding.origin else { return };
+        if same(table.record(&binding.key).as_ref(), Some(&binding.value)) {
+            self.reads.use_record(table, *version, &binding.key, Some(&binding.value));
+        } else {
+            self.reads.use_table(table, *version);
+        }
+    }
+}
+
+/// A result as somebody reads it, who notes what he read of it.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The result.
+    pub snapshot: Arc<Snapshot>,
+    /// The table it is the present version of, if the query is asked once.
+    pub table: Option<(Arc<Table>, u64)>,
+}
+
+impl View {
+    /// The result in a template: of a list it is noted which records are read by their key, all else
+    /// stands for itself.
+    pub fn template_value(self, reads: &Reads) -> minijinja::Value {
+        if self.snapshot.value.as_list().is_some() {
+            return minijinja::Value::from_object(Records { view: self, reads: reads.clone() });
+        }
+        self.use_whole(reads);
+        to_template(&self.snapshot.value)
+    }
+
+    /// Notes that all of it is read.
+    pub fn use_whole(&self, reads: &Reads) {
+        if let Some((table, version)) = &self.table {
+            reads.use_table(table, *version);
+        }
+    }
+}
+
+/// A result's list in a template.
+struct Records {
+    view: View,
+    reads: Reads,
+}
+
+impl fmt::Debug for Records {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Records")
+    }
+}
+
+impl Records {
+    fn items(&self) -> &[Value] {
+        self.view.use_whole(&self.reads);
+        self.view.snapshot.value.as_list().map_or(&[], |items| items)
+    }
+}
+
+impl Object for Records {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &minijinja::Value) -> Option<minijinja::Value> {
+        let Some(key) = key.as_str() else { return self.items().get(key.as_usize()?).map(to_template) };
+        let record = self.view.snapshot.record(key);
+        if let Some((table, version)) = &self.view.table {
+            self.reads.use_record(table, *version, &key.into(), record);
+        }
+        record.map(to_template)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.items().len())
     }
 }

@@ -20,6 +20,9 @@ pub trait Server: Send + Sync {
     /// connection. Answers of another session are not fresh any more.
     fn session(&self) -> Option<u64>;
 
+    /// Waits until the session may be another than `known`.
+    fn session_changes(&self, known: Option<u64>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
     /// The server's events from now on. A receiver that lags has to take everything for stale.
     fn events(&self) -> broadcast::Receiver<Arc<Message>>;
 }
@@ -30,13 +33,25 @@ impl Server for Client {
     }
 
     fn session(&self) -> Option<u64> {
-        match *self.state().borrow() {
-            State::Connected { session, .. } => Some(session),
-            _ => None,
-        }
+        session(&self.state().borrow())
+    }
+
+    fn session_changes(&self, known: Option<u64>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            let mut state = self.state();
+            // the client, which is borrowed here, holds the other end
+            let _ = state.wait_for(|state| session(state) != known).await;
+        })
     }
 
     fn events(&self) -> broadcast::Receiver<Arc<Message>> {
         Client::events(self)
+    }
+}
+
+fn session(state: &State) -> Option<u64> {
+    match state {
+        State::Connected { session, .. } => Some(*session),
+        _ => None,
     }
 }

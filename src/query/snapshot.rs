@@ -1,13 +1,12 @@
 //! One result, as it was at one moment.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use compact_str::CompactString;
-use minijinja::value::{Enumerator, Object, ObjectRepr};
 
-use crate::language::to_template;
 use crate::parse::value::Value;
 
 /// A result that never changes. In a template it is a list of its records, which can also be looked
@@ -16,16 +15,52 @@ use crate::parse::value::Value;
 pub struct Snapshot {
     /// The parsed value, the path of `rows` followed.
     pub value: Value,
-    /// The text of the answer as it came.
+    /// The text of the answer as it came; empty where nothing shows it.
     pub raw: Bytes,
     key: Option<String>,
-    by_key: OnceLock<HashMap<CompactString, usize>>,
+    /// Where which key stands; shared by lists with the same keys.
+    by_key: Arc<OnceLock<HashMap<CompactString, usize>>>,
+    /// Tells it from every other.
+    number: u64,
+    /// The list that it differs from in a few places.
+    change: Option<Change>,
 }
+
+/// In which places a list differs from another one with the same keys in the same order.
+#[derive(Debug, Clone)]
+struct Change {
+    from: u64,
+    positions: Arc<[usize]>,
+}
+
+static SNAPSHOTS: AtomicU64 = AtomicU64::new(0);
 
 impl Snapshot {
     /// A result whose records are named by the field `key`.
     pub fn new(value: Value, raw: Bytes, key: Option<String>) -> Snapshot {
-        Snapshot { value, raw, key, by_key: OnceLock::new() }
+        let number = SNAPSHOTS.fetch_add(1, Ordering::Relaxed);
+        Snapshot { value, raw, key, by_key: Arc::default(), number, change: None }
+    }
+
+    /// The same result with other records in these places; the keys stay.
+    pub fn with_records(&self, records: Vec<Value>, positions: Vec<usize>, raw: Bytes) -> Snapshot {
+        let change = Some(Change { from: self.number, positions: positions.into() });
+        let by_key = Arc::clone(&self.by_key);
+        Snapshot { by_key, change, ..Snapshot::new(records.into(), raw, self.key.clone()) }
+    }
+
+    /// Where it differs from an older one, if that is known to be in a few places only.
+    pub fn changed_since(&self, older: &Snapshot) -> Option<Arc<[usize]>> {
+        if self.number == older.number {
+            return Some(Arc::new([]));
+        }
+        let change = self.change.as_ref().filter(|change| change.from == older.number)?;
+        Some(Arc::clone(&change.positions))
+    }
+
+    /// What names the record at that position.
+    pub fn key_at(&self, position: usize) -> Option<&str> {
+        self.value.as_list()?.get(position)?.get(self.key.as_ref()?)?.as_str()
     }
 
     /// The record that bears this key; of several the first.
@@ -49,43 +84,8 @@ impl Snapshot {
         index.get(key).copied()
     }
 
-    /// The result in a template: a list keeps its lookup by key, all else stands for itself.
-    pub fn template_value(self: &Arc<Self>) -> minijinja::Value {
-        match self.value {
-            Value::List(_) => minijinja::Value::from_object(Records(Arc::clone(self))),
-            _ => to_template(&self.value),
-        }
-    }
-
     /// The same result to another eye: whether a reader could tell the two apart.
     pub fn same_as(&self, other: &Snapshot) -> bool {
         self.raw == other.raw && self.value == other.value
-    }
-}
-
-/// A result's list in a template.
-#[derive(Debug)]
-struct Records(Arc<Snapshot>);
-
-impl Records {
-    fn items(&self) -> &[Value] {
-        self.0.value.as_list().map_or(&[], |items| items)
-    }
-}
-
-impl Object for Records {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Seq
-    }
-
-    fn get_value(self: &Arc<Self>, key: &minijinja::Value) -> Option<minijinja::Value> {
-        match key.as_str() {
-            Some(key) => self.0.record(key).map(to_template),
-            None => self.items().get(key.as_usize()?).map(to_template),
-        }
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Seq(self.items().len())
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::recorded::{Recorded, queries, reading};
-use super::{Bindings, FailureKind, Queries, QueryError, Reads, Snapshot};
+use super::{Bindings, FailureKind, Manner, Queries, QueryError, Reads, Snapshot};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -48,7 +48,7 @@ async fn an_event_makes_what_it_concerns_stale_and_nothing_else() {
     let server = Recorded::new();
     server.prints("sip show peers", "6001 OK");
     let queries = queries(PEERS, &server);
-    let followed = tokio::spawn(Arc::clone(&queries).follow_events());
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| {})));
     json(&queries, "peers").await.unwrap();
     server.asked();
     server.emits("Newchannel");
@@ -100,13 +100,13 @@ async fn an_answer_that_says_the_same_changes_nothing_for_who_read_it() {
     let (_, reads) = queries.settle(DEADLINE, reading(&queries, "peers")).await.unwrap();
     let used = reads.used();
     server.reconnects();
-    assert!(!queries.still_true(&used, Instant::now()), "nobody knows before it is asked");
+    assert!(!queries.still_true(&used, Manner::of_reader()), "nobody knows before it is asked");
     json(&queries, "peers").await.unwrap();
-    assert!(queries.still_true(&used, Instant::now()));
+    assert!(queries.still_true(&used, Manner::of_reader()));
     server.prints("sip show peers", "6001 LOST");
     server.reconnects();
     json(&queries, "peers").await.unwrap();
-    assert!(!queries.still_true(&used, Instant::now()));
+    assert!(!queries.still_true(&used, Manner::of_reader()));
 }
 
 #[tokio::test]
@@ -340,7 +340,7 @@ async fn an_event_about_one_record_asks_for_that_one_and_not_for_the_list() {
     let server = Recorded::new();
     server.answers("SIPpeers", SIPPEERS);
     let queries = queries(ONE, &server);
-    let followed = tokio::spawn(Arc::clone(&queries).follow_events());
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| {})));
     let before = json(&queries, "peers").await.unwrap();
     assert_eq!(server.asked(), ["SIPpeers"]);
 
@@ -369,7 +369,7 @@ async fn an_event_about_a_record_that_the_list_does_not_know_asks_for_the_list()
     let server = Recorded::new();
     server.answers("SIPpeers", SIPPEERS);
     let queries = queries(ONE, &server);
-    let followed = tokio::spawn(Arc::clone(&queries).follow_events());
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| {})));
     json(&queries, "peers").await.unwrap();
     server.asked();
     server.answers("SIPpeers", &SIPPEERS.replace("trunk", "newcomer"));
@@ -393,7 +393,7 @@ async fn an_event_about_one_record_leaves_the_details_of_others_alone() {
     shows(&server, "6001", "127.0.0.1");
     shows(&server, "trunk", "-none-");
     let queries = queries(ONE, &server);
-    let followed = tokio::spawn(Arc::clone(&queries).follow_events());
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| {})));
     let id = queries.model().query_names["peer"];
     let all = async || {
         let compute = |reads: &Reads| {
@@ -407,7 +407,7 @@ async fn an_event_about_one_record_leaves_the_details_of_others_alone() {
     let (_, reads) = all().await;
     assert_eq!(server.asked(), ["SIPpeers", "SIPshowpeer 6001", "SIPshowpeer trunk"]);
     meets(&server, "PeerStatus\r\nPeer: SIP/trunk").await;
-    assert!(!queries.still_true(&reads.used(), Instant::now()));
+    assert!(!queries.still_true(&reads.used(), Manner::of_reader()));
     all().await;
     assert_eq!(server.asked(), ["SIPshowpeer trunk"]);
     followed.abort();
@@ -420,7 +420,7 @@ async fn what_is_computed_from_a_list_that_an_event_overtook_is_not_kept() {
     shows(&server, "trunk", "10.0.0.9");
     server.holds();
     let queries = queries(ONE, &server);
-    let followed = tokio::spawn(Arc::clone(&queries).follow_events());
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| {})));
     let reading_now = tokio::spawn({
         let queries = Arc::clone(&queries);
         async move { queries.settle(DEADLINE, reading(&queries, "peers")).await.unwrap().1 }
@@ -429,7 +429,7 @@ async fn what_is_computed_from_a_list_that_an_event_overtook_is_not_kept() {
     meets(&server, "PeerStatus\r\nPeer: SIP/trunk").await;
     server.goes_on();
     let reads = reading_now.await.unwrap();
-    assert!(!queries.still_true(&reads.used(), Instant::now()));
+    assert!(!queries.still_true(&reads.used(), Manner::of_reader()));
     assert!(json(&queries, "peers").await.unwrap().contains("10.0.0.9"));
     assert_eq!(server.asked(), ["SIPpeers", "SIPshowpeer trunk"]);
     followed.abort();
@@ -439,7 +439,7 @@ async fn what_is_computed_from_a_list_that_an_event_overtook_is_not_kept() {
 async fn a_storm_of_events_about_many_records_becomes_one_question() {
     let server = Recorded::new();
     let entry = |number| format!("Event: PeerEntry\r\nObjectName: {number}\r\nIPaddress: -none-\r\n\r\n");
-    let entries: String = (0..300).map(entry).collect();
+    let entries: String = (0..1100).map(entry).collect();
     server.answers(
         "SIPpeers",
         &format!(
@@ -450,7 +450,7 @@ async fn a_storm_of_events_about_many_records_becomes_one_question() {
     json(&queries, "peers").await.unwrap();
     server.asked();
     let id = queries.model().query_names["peers"];
-    (0..300).for_each(|number| queries.invalidate_record(id, &number.to_string()));
+    (0..1100).for_each(|number| queries.invalidate_record(id, &number.to_string()));
     json(&queries, "peers").await.unwrap();
     assert_eq!(server.asked(), ["SIPpeers"]);
 }

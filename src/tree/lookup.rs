@@ -2,35 +2,35 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
+use super::directory::Directory;
 use super::error::{Step, TreeError};
+use super::kept::{Keep, Kept};
 use super::layout::{Kind, Layout, Place};
 use super::listing::{Listed, Listing, bind};
 use super::node::Node;
 use super::render::Rendered;
-use crate::language::Attributes;
-use crate::query::{Bindings, Queries, QueryError, Reads, Used};
+use crate::language::{Attributes, OnError};
+use crate::query::{Bindings, Dependent, Manner, Queries, QueryError, Reads, Unready, Used};
 
 /// A tree file's tree.
 pub struct Tree {
     queries: Arc<Queries>,
     layout: Layout,
-    /// Listings of directories with path variables, for as long as they are true.
-    listings: Mutex<HashMap<Node, Arc<KeptListing>>>,
-}
-
-struct KeptListing {
-    listing: Arc<Listing>,
-    used: Used,
+    /// Directories whose names can change.
+    directories: Mutex<HashMap<Node, Arc<Directory>>>,
+    pub(super) kept: Mutex<Kept>,
+    pub(super) keeper: OnceLock<Box<dyn Keep>>,
 }
 
 impl Tree {
     /// The tree of these queries' model.
     pub fn new(queries: Arc<Queries>) -> Tree {
         let layout = Layout::new(queries.model());
-        Tree { queries, layout, listings: Mutex::default() }
+        let (directories, kept, keeper) = Default::default();
+        Tree { queries, layout, directories, kept, keeper }
     }
 
     pub(super) fn layout(&self) -> &Layout {
@@ -56,22 +56,42 @@ impl Tree {
         self.place(node).attributes(self.queries.model())
     }
 
-    /// Whether a node is there as long as the tree is: it stands for no record and has no condition.
-    pub fn is_permanent(&self, node: &Node) -> bool {
-        let mut place = Some(node.place);
-        while let Some(id) = place {
-            let here = self.layout.place(id);
-            if here.variable.is_some() || here.when(self.queries.model()).is_some() {
-                return false;
-            }
-            place = here.parent;
-        }
-        true
+    /// Whether what a node shows depends on who reads it.
+    pub fn is_personal(&self, node: &Node) -> bool {
+        self.place(node).entry(self.queries.model()).is_some_and(|entry| entry.personal)
     }
 
-    /// Whether what was computed from these answers is still true.
-    pub fn still_true(&self, used: &Used) -> bool {
-        self.queries.still_true(used, Instant::now())
+    /// Whether the names in a directory are always the same.
+    pub fn is_static(&self, directory: &Node) -> bool {
+        let place = self.place(directory);
+        let model = self.queries.model();
+        let conditional = |id| self.layout.place(id).when(model).is_some();
+        place.variables.is_empty() && !place.literals.values().any(|literal| conditional(*literal))
+    }
+
+    /// The directory that a node is in, and its name there; none for the mount point.
+    pub fn above(&self, node: &Node) -> Option<(Node, Arc<str>)> {
+        let place = self.place(node);
+        let above = place.parent?;
+        if place.variable.is_some() {
+            let (name, names) = node.names.split_last()?;
+            return Some((Node { place: above, names: names.into() }, Arc::clone(name)));
+        }
+        let mut literals = self.layout.place(above).literals.iter();
+        let (name, _) = literals.find(|(_, literal)| **literal == node.place)?;
+        Some((Node { place: above, names: Arc::clone(&node.names) }, name.as_str().into()))
+    }
+
+    /// Whether what was computed from these answers is still true, for what the node shows.
+    pub fn still_true(&self, node: &Node, used: &Used) -> bool {
+        self.queries.still_true(used, self.manner(node, Manner::of_reader()))
+    }
+
+    /// How a node's content is read: whether stale answers will do for it.
+    fn manner(&self, node: &Node, manner: Manner) -> Manner {
+        let entry = self.place(node).entry(self.queries.model());
+        let takes_stale = entry.is_none_or(|entry| entry.on_error == OnError::Stale);
+        Manner { takes_stale: takes_stale && manner.takes_stale, ..manner }
     }
 
     // ---- what is known now: each of these gives `Step::Wanted` where something must be asked ----
@@ -87,41 +107,92 @@ impl Tree {
         }
         let mut bindings = Bindings::none();
         for (depth, (named, parent)) in variables.into_iter().rev().enumerate() {
-            let directory = Node { place: parent, names: node.names[..depth].into() };
+            let above = Node { place: parent, names: node.names[..depth].into() };
             let name = &node.names[depth];
-            let listing = self.listing(&directory, &bindings, reads)?;
-            let record =
-                listing.get(name).and_then(|listed| listed.record.as_ref()).ok_or(TreeError::NotFound)?;
-            bindings = bindings.with(bind(self.queries.model().variable(named.variable), name, record));
+            let directory = self.directory_with(&above, &bindings, reads)?;
+            let record = directory.record(name).ok_or(TreeError::NotFound)?;
+            bindings = bindings.with(bind(self.queries.model().variable(named.variable), name, &record));
         }
         Ok(bindings)
     }
 
-    fn listing(&self, directory: &Node, bindings: &Bindings, reads: &Reads) -> Result<Arc<Listing>, Step> {
-        if self.place(directory).variables.is_empty() {
-            return Ok(Arc::new(self.compute_listing(directory, bindings, reads)?));
+    /// A directory as it is now.
+    pub fn directory_now(&self, node: &Node, reads: &Reads) -> Result<Arc<Directory>, Step> {
+        if self.kind(node) != Kind::Directory {
+            return Err(TreeError::NotADirectory.into());
         }
-        let kept = self.listings.lock().unwrap_or_else(PoisonError::into_inner).get(directory).cloned();
-        if let Some(kept) = kept
-            && self.queries.still_true(&kept.used, reads.since)
-        {
-            reads.include(&kept.used);
-            return Ok(Arc::clone(&kept.listing));
+        let bindings = self.bindings(node, reads)?;
+        self.directory_with(node, &bindings, reads)
+    }
+
+    /// A directory as it was last made, if it was.
+    pub fn directory_known(&self, node: &Node) -> Option<Arc<Directory>> {
+        if self.is_static(node) {
+            return self.directory_with(node, &Bindings::none(), &Reads::new(Manner::of_reader())).ok();
         }
-        let (computed, used) = reads.apart(|own| self.compute_listing(directory, bindings, own));
-        let listing = Arc::new(computed?);
-        let kept = Arc::new(KeptListing { listing: Arc::clone(&listing), used });
-        self.listings.lock().unwrap_or_else(PoisonError::into_inner).insert(directory.clone(), kept);
-        Ok(listing)
+        self.directories.lock().unwrap_or_else(PoisonError::into_inner).get(node).cloned()
+    }
+
+    fn directory_with(
+        &self,
+        node: &Node,
+        bindings: &Bindings,
+        reads: &Reads,
+    ) -> Result<Arc<Directory>, Step> {
+        let directory = if self.is_static(node) {
+            Arc::new(Directory::new(node.clone(), None))
+        } else {
+            let mut directories = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+            let made = directories.entry(node.clone()).or_insert_with(|| self.keep_directory(node));
+            Arc::clone(made)
+        };
+        if !directory.is_current(&self.queries) {
+            self.make_again(&directory, bindings, reads)?;
+        }
+        Ok(directory)
+    }
+
+    pub(super) fn take_directory(&self, node: &Node) -> Option<Arc<Directory>> {
+        self.directories.lock().unwrap_or_else(PoisonError::into_inner).remove(node)
+    }
+
+    /// Makes a directory what it is now, and tells who holds names of it what changed.
+    pub(super) fn make_again(
+        &self,
+        directory: &Directory,
+        bindings: &Bindings,
+        reads: &Reads,
+    ) -> Result<(), Step> {
+        let mut state = directory.state();
+        // what changes from here on marks it again
+        directory.unmark();
+        let link = self.queries.connection();
+        let (made, used) = reads.apart(|own| self.make(directory, &mut state, bindings, own));
+        let changes = match made {
+            Ok(changes) => changes,
+            Err(step) => {
+                directory.mark();
+                return Err(step);
+            }
+        };
+        let told = state.known;
+        (state.known, state.link) = (true, link);
+        if let Some(number) = directory.number {
+            state.until = self.queries.until(&used);
+            let before = std::mem::replace(&mut state.used, used.clone());
+            self.queries.remove_dependent(Dependent::Kept(number), &before);
+            self.queries.add_dependent(Dependent::Kept(number), &used);
+        }
+        drop(state);
+        if told && !changes.is_empty() {
+            self.tell_names(&directory.node, changes);
+        }
+        Ok(())
     }
 
     /// What a directory holds, from what is known now.
     pub fn list_now(&self, directory: &Node, reads: &Reads) -> Result<Arc<Listing>, Step> {
-        if self.kind(directory) != Kind::Directory {
-            return Err(TreeError::NotADirectory.into());
-        }
-        let bindings = self.bindings(directory, reads)?;
-        self.listing(directory, &bindings, reads)
+        Ok(Arc::new(self.directory_now(directory, reads)?.listing()))
     }
 
     /// The node of that name in a directory, from what is known now.
@@ -135,9 +206,8 @@ impl Tree {
             let exists = self.exists(*place, &bindings, reads)?;
             return if exists { Ok(directory.literal(*place)) } else { Err(TreeError::NotFound.into()) };
         }
-        let listing = self.listing(directory, &bindings, reads)?;
-        let (name, listed) = listing.get_key_value(name).ok_or(TreeError::NotFound)?;
-        Ok(Tree::listed(directory, name, listed))
+        let found = self.directory_with(directory, &bindings, reads)?.find(name);
+        Ok(found.ok_or(TreeError::NotFound)?)
     }
 
     /// The node of a listed name.
@@ -153,9 +223,18 @@ impl Tree {
         if self.kind(node) == Kind::Directory {
             return Err(TreeError::IsADirectory.into());
         }
-        let bindings = self.bindings(node, reads)?;
-        let bytes = self.render(node, &bindings, reads)?;
-        Ok(Rendered { bytes, used: reads.used() })
+        let on_error = self.place(node).entry(self.queries.model()).map(|entry| entry.on_error);
+        let mut own = Reads::new(self.manner(node, reads.manner));
+        if let Some(caller) = reads.caller() {
+            own = own.for_caller(caller);
+        }
+        let rendered = self.bindings(node, &own).and_then(|bindings| self.render(node, &bindings, &own));
+        reads.want_all(&own);
+        let bytes = match rendered {
+            Err(Step::Failed(TreeError::Query(_))) if on_error == Some(OnError::Empty) => Default::default(),
+            other => other?,
+        };
+        Ok(Rendered { bytes, used: Arc::new(own.used()) })
     }
 
     // ---- the same, asking for what is lacking --------------------------------------------------
@@ -212,7 +291,6 @@ impl Tree {
 
     /// Runs a computation until nothing is lacking.
     pub async fn settle<T>(&self, compute: impl Fn(&Reads) -> Result<T, Step>) -> Result<T, TreeError> {
-        use crate::query::Unready;
         // what the tree itself has to say (no such file) is a result to the queries below
         let settled = self.queries.settle(self.deadline(), |reads| match compute(reads) {
             Ok(value) => Ok(Ok(value)),

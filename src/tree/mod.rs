@@ -5,7 +5,9 @@
 //! asked for, and says what it was computed from, so that a caller who keeps it knows when it is
 //! true no longer.
 
+mod directory;
 mod error;
+mod kept;
 mod layout;
 mod listing;
 mod lookup;
@@ -13,7 +15,9 @@ mod node;
 mod print;
 mod render;
 
+pub use directory::{Directory, NameChange, Named};
 pub use error::{Step, TreeError};
+pub use kept::Keep;
 pub use layout::{Kind, Layout, PlaceId};
 pub use listing::{Listed, Listing};
 pub use lookup::Tree;

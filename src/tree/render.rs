@@ -10,7 +10,7 @@ use super::node::Node;
 use super::print;
 use crate::language::{Content, Printed, QueryId, TemplateName, from_template};
 use crate::parse::text;
-use crate::query::{Bindings, QueryError, Reads, Scope, Snapshot, Unready, Used};
+use crate::query::{Bindings, QueryError, Reads, Scope, Unready, Used};
 
 /// A file's content or a link's target, and the answers it was computed from.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct Rendered {
     /// The bytes.
     pub bytes: Bytes,
     /// While these answers stay as they are, the bytes do.
-    pub used: Used,
+    pub used: Arc<Used>,
 }
 
 impl Tree {
@@ -69,8 +69,8 @@ impl Tree {
     ) -> Result<Bytes, Step> {
         let mut scope = Scope::new(self.queries(), bindings, reads);
         if let Some(query) = result {
-            let snapshot: Arc<Snapshot> = self.queries().read(query, bindings, reads)?;
-            scope = scope.with("result", snapshot.template_value());
+            let view = self.queries().view(query, bindings, reads)?;
+            scope = scope.with("result", view.template_value(reads));
         }
         let rendered = self.queries().model().templates.render(template, scope.context());
         let rendered = rendered.map_err(|error| self.queries().template_error(place, &error, reads))?;

@@ -176,14 +176,15 @@ async fn what_is_computed_says_when_it_is_true_no_longer() {
     let tree = tree(PEERS, &server);
     let node = tree.resolve(Path::new("peers/6001/contact")).await.unwrap();
     let rendered = tree.content(&node).await.unwrap();
-    assert!(tree.still_true(&rendered.used));
+    assert!(tree.still_true(&node, &rendered.used));
     server.prints("sip show peers", "6001;y");
     server.reconnects();
-    assert!(!tree.still_true(&rendered.used));
+    assert!(!tree.still_true(&node, &rendered.used));
     assert_eq!(tree.content(&node).await.unwrap().bytes, "y\n");
     server.prints("sip show peers", "6002;y");
     server.reconnects();
     assert!(matches!(tree.content(&node).await, Err(TreeError::NotFound)));
-    let motd = tree.resolve(Path::new("motd")).await.unwrap();
-    assert!(tree.is_permanent(&motd) && !tree.is_permanent(&node) && tree.is_permanent(&Node::root()));
+    let peers = tree.resolve(Path::new("peers")).await.unwrap();
+    assert!(!tree.is_static(&peers) && tree.is_static(&Node::root()));
+    assert_eq!(tree.above(&node).unwrap().1, "contact".into());
 }

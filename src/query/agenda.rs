@@ -1,0 +1,64 @@
+//! What is to be looked at again because something changed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::cell::Cell;
+use super::dependents::Dependent;
+use crate::language::QueryId;
+
+/// What has been marked since somebody last took it. Everything is in it once, however often it was
+/// marked: a storm of events makes it no longer than what there is to look at.
+#[derive(Debug, Default)]
+pub struct Agenda {
+    marked: Mutex<Marked>,
+    bell: Notify,
+}
+
+/// What was marked.
+#[derive(Debug, Default)]
+pub struct Marked {
+    /// Tables to be computed again.
+    pub tables: HashSet<QueryId>,
+    /// What layers above keep, by their numbers.
+    pub kept: HashSet<u32>,
+    /// Questions to be asked again, by their address.
+    pub cells: HashMap<usize, Arc<Cell>>,
+}
+
+impl Agenda {
+    fn marked(&self) -> MutexGuard<'_, Marked> {
+        self.marked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds dependents of something that changed.
+    pub fn add(&self, dependents: impl IntoIterator<Item = Dependent>) {
+        let mut marked = self.marked();
+        for dependent in dependents {
+            match dependent {
+                Dependent::Table(query) => drop(marked.tables.insert(query)),
+                Dependent::Kept(number) => drop(marked.kept.insert(number)),
+            }
+        }
+        drop(marked);
+        self.bell.notify_one();
+    }
+
+    /// Adds a question.
+    pub fn ask(&self, cell: &Arc<Cell>) {
+        self.marked().cells.insert(Arc::as_ptr(cell) as usize, Arc::clone(cell));
+        self.bell.notify_one();
+    }
+
+    /// Waits until there is something.
+    pub async fn wait(&self) {
+        self.bell.notified().await;
+    }
+
+    /// Takes all there is.
+    pub fn take(&self) -> Marked {
+        std::mem::take(&mut *self.marked())
+    }
+}

@@ -1,0 +1,107 @@
+//! How many questions a server is asked at a time, and which first.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, watch};
+
+use super::server::Server;
+use crate::ami::{Action, Answer, AskError};
+
+/// Questions in flight at most. A server answers one after the other: more would only wait there.
+const IN_FLIGHT: usize = 64;
+/// Of these, so many at most for which nobody waits: a reader's question never stands behind more.
+const IN_BACKGROUND: usize = 24;
+
+/// Whether somebody waits for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// A reader does.
+    Interactive,
+    /// It keeps what is known fresh.
+    Background,
+}
+
+/// An answer with the moment its question was sent, and the session it came over.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub answer: Result<Arc<Answer>, AskError>,
+    pub asked: Instant,
+    pub session: Option<u64>,
+}
+
+/// The questions in flight to one server.
+#[derive(Debug)]
+pub struct Asking {
+    permits: Semaphore,
+    background: Semaphore,
+    in_flight: Mutex<HashMap<Action, watch::Receiver<Option<Told>>>>,
+}
+
+impl Default for Asking {
+    fn default() -> Asking {
+        Asking {
+            permits: Semaphore::new(IN_FLIGHT),
+            background: Semaphore::new(IN_BACKGROUND),
+            in_flight: Mutex::default(),
+        }
+    }
+}
+
+impl Asking {
+    fn in_flight(&self) -> MutexGuard<'_, HashMap<Action, watch::Receiver<Option<Told>>>> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks, or joins the same question in flight, whichever query it was asked for.
+    pub async fn ask(
+        &self,
+        server: &dyn Server,
+        action: &Action,
+        deadline: Duration,
+        urgency: Urgency,
+    ) -> Told {
+        loop {
+            let sender = {
+                let mut in_flight = self.in_flight();
+                match in_flight.get(action) {
+                    Some(waiting) => Err(waiting.clone()),
+                    None => {
+                        let (sender, receiver) = watch::channel(None);
+                        in_flight.insert(action.clone(), receiver);
+                        Ok(sender)
+                    }
+                }
+            };
+            match sender {
+                Ok(sender) => {
+                    let told = self.send(server, action, deadline, urgency).await;
+                    self.in_flight().remove(action);
+                    // that nobody has joined is no failure
+                    sender.send_replace(Some(told.clone()));
+                    return told;
+                }
+                Err(mut waiting) => {
+                    if let Ok(told) = waiting.wait_for(Option::is_some).await
+                        && let Some(told) = told.clone()
+                    {
+                        return told;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn send(&self, server: &dyn Server, action: &Action, deadline: Duration, urgency: Urgency) -> Told {
+        // the semaphores are never closed: without a permit it is asked all the same
+        let _in_background = match urgency {
+            Urgency::Background => self.background.acquire().await.ok(),
+            Urgency::Interactive => None,
+        };
+        let _permit = self.permits.acquire().await.ok();
+        let asked = Instant::now();
+        let answer = server.ask(action.clone(), deadline).await.map(Arc::new);
+        Told { answer, asked, session: server.session() }
+    }
+}

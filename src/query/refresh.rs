@@ -1,0 +1,162 @@
+//! Keeping fresh what somebody keeps: the questions that events make necessary, and what follows
+//! from their answers.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::agenda::Marked;
+use super::asking::Urgency;
+use super::cell::{Cell, FAILURE_LIVES};
+use super::dependents::Dependent;
+use super::queries::Queries;
+use super::reads::{Manner, Reads, Unready};
+use super::table::Table;
+use crate::language::QueryId;
+
+/// What comes so soon after something else is looked at together with it.
+pub const DEBOUNCE: Duration = Duration::from_millis(1);
+
+/// How often in a row tables are computed before those who keep things are told.
+const ROUNDS: usize = 32;
+
+/// What is to be looked at again by those who keep it.
+#[derive(Debug)]
+pub enum Outdated {
+    /// These, by the numbers they were given.
+    Some(Vec<u32>),
+    /// All: the connection was lost, or is another, or stale data has become too old.
+    All,
+}
+
+/// Who looks at what is kept.
+pub type Keeper = Box<dyn Fn(Outdated) + Send + Sync>;
+
+impl Queries {
+    /// Follows the server's events and connections, and keeps fresh what `keeper` keeps, until the
+    /// server is gone. To be run as a task of its own.
+    pub async fn follow(self: Arc<Self>, keeper: Keeper) {
+        tokio::join!(self.follow_events(), self.refresh(&keeper), self.follow_link(&keeper));
+    }
+
+    async fn refresh(self: &Arc<Self>, keeper: &Keeper) {
+        loop {
+            self.agenda.wait().await;
+            tokio::time::sleep(DEBOUNCE).await;
+            let mut outdated = Vec::new();
+            // a table can make others be looked at again, and these others yet
+            for _ in 0..ROUNDS {
+                let Marked { tables, kept, cells } = self.agenda.take();
+                outdated.extend(kept);
+                if tables.is_empty() && cells.is_empty() {
+                    break;
+                }
+                cells.into_values().for_each(|cell| self.ask_in_background(cell));
+                tables.into_iter().for_each(|table| self.refresh_table(table));
+            }
+            if !outdated.is_empty() {
+                keeper(Outdated::Some(outdated));
+            }
+        }
+    }
+
+    /// Asks a question again if something that is kept depends on it; not at once, if it was just
+    /// asked and took long.
+    fn ask_in_background(self: &Arc<Self>, cell: Arc<Cell>) {
+        if !self.any_live(&cell.dependents()) {
+            return;
+        }
+        let queries = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(cell.rest()).await;
+            queries.ask_all(vec![Arc::clone(&cell)], Urgency::Background).await;
+            let conditions = queries.conditions(&cell, Manner { eager: true, ..Manner::of_reader() });
+            let failed = cell.standing(&conditions).error;
+            if failed.is_some_and(|error| !error.means_cannot_answer()) {
+                // after a lost connection all is asked anyway
+                tokio::time::sleep(FAILURE_LIVES).await;
+            }
+            if cell.is_invalidated() && queries.link_now().session.is_some() {
+                queries.plan(&cell);
+            }
+        });
+    }
+
+    /// Asks for a table's records that events concerned, and computes it again with what is here.
+    fn refresh_table(self: &Arc<Self>, id: QueryId) {
+        let table = self.table(id);
+        if !table.is_live(self) {
+            return;
+        }
+        if !table.is_asking() {
+            let questions = self.pending_questions(table);
+            if !questions.is_empty() {
+                let queries = Arc::clone(self);
+                self.mark_after(table, async move {
+                    queries.ask_all(questions, Urgency::Background).await;
+                });
+            }
+        }
+        let reads = Reads::new(Manner::of_reader());
+        if let Err(Unready::Wanted) = self.tabled(id, &reads) {
+            reads.wanted().iter().for_each(|cell| self.plan(cell));
+        }
+        if !table.is_asking() && !table.state().pending.is_empty() {
+            // their questions have failed just now
+            self.mark_after(table, tokio::time::sleep(FAILURE_LIVES));
+        }
+    }
+
+    /// Marks a table when that is done; until then its records are being asked for.
+    fn mark_after(self: &Arc<Self>, table: &Arc<Table>, work: impl Future<Output = ()> + Send + 'static) {
+        table.set_asking(true);
+        let (queries, table) = (Arc::clone(self), Arc::clone(table));
+        tokio::spawn(async move {
+            work.await;
+            table.set_asking(false);
+            queries.mark([Dependent::Table(table.query())]);
+        });
+    }
+
+    /// Looks after the connection: what is kept from before is asked for again with a new one, and
+    /// becomes too old without one.
+    async fn follow_link(self: &Arc<Self>, keeper: &Keeper) {
+        let Some(server) = &self.server else { return };
+        loop {
+            let link = self.link_now();
+            let again = link.epoch > 1;
+            if again && link.session.is_some() {
+                for index in 0..self.model().queries.len() {
+                    if self.model().query(QueryId(index)).parameters.is_empty() {
+                        self.cells(QueryId(index)).iter().for_each(|cell| self.plan(cell));
+                    }
+                }
+            }
+            if again {
+                keeper(Outdated::All);
+            }
+            let changed = server.session_changes(link.session);
+            if link.down_since().is_some() {
+                tokio::select! {
+                    () = changed => {}
+                    () = self.tell_when_too_old(keeper) => {}
+                }
+            } else {
+                changed.await;
+            }
+        }
+    }
+
+    /// Without a connection: at each age at which some answers are not shown any more.
+    async fn tell_when_too_old(&self, keeper: &Keeper) {
+        let mut ages: Vec<Duration> = self.model().queries.iter().map(|query| query.max_stale).collect();
+        ages.sort_unstable();
+        ages.dedup();
+        let lost = self.link.lock().unwrap_or_else(PoisonError::into_inner).down_since();
+        for age in ages {
+            let passed = lost.map_or(Duration::ZERO, |lost| lost.elapsed());
+            tokio::time::sleep(age.saturating_sub(passed)).await;
+            keeper(Outdated::All);
+        }
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,156 @@
+//! What somebody outside keeps of the tree, and what he is told when it is true no longer.
+//!
+//! The kernel knows names and contents for ever, until it is told otherwise. So whoever serves it says
+//! which contents it holds, and is told which have become others, exactly these, and which names
+//! came and went.
+
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use super::directory::{Directory, NameChange};
+use super::error::Step;
+use super::lookup::Tree;
+use super::node::Node;
+use super::render::Rendered;
+use crate::query::{Dependent, Manner, Outdated, Reads, Used};
+
+/// Whoever keeps contents and names, and wants to be told.
+pub trait Keep: Send + Sync {
+    /// A node's content is this now.
+    fn changed(&self, node: &Node, content: Rendered);
+    /// A node's content cannot be told without asking; whoever wants it has to ask.
+    fn lost(&self, node: &Node);
+    /// Names in a directory came and went.
+    fn names_changed(&self, directory: &Node, changes: Vec<NameChange>);
+    /// What a directory holds cannot be told any more.
+    fn directory_lost(&self, directory: &Node);
+}
+
+/// All that is kept, by numbers.
+#[derive(Debug, Default)]
+pub struct Kept {
+    things: Vec<Option<Thing>>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug, Clone)]
+enum Thing {
+    Content(Node, Arc<Used>),
+    Directory(Node),
+}
+
+impl Kept {
+    fn add(&mut self, thing: Thing) -> u32 {
+        if let Some(number) = self.free.pop() {
+            self.things[number as usize] = Some(thing);
+            return number;
+        }
+        self.things.push(Some(thing));
+        self.things.len() as u32 - 1
+    }
+
+    fn get(&self, number: u32) -> Option<Thing> {
+        self.things.get(number as usize)?.clone()
+    }
+
+    fn remove(&mut self, number: u32) -> Option<Thing> {
+        let thing = self.things.get_mut(number as usize)?.take()?;
+        self.free.push(number);
+        Some(thing)
+    }
+
+    fn numbers(&self) -> Vec<u32> {
+        let used = self.things.iter().enumerate().filter(|(_, thing)| thing.is_some());
+        used.map(|(number, _)| number as u32).collect()
+    }
+}
+
+impl Tree {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that a node's content is kept somewhere; gives the number to [release](Tree::release) it
+    /// by, if it can ever change. If it has changed meanwhile, that is told at once.
+    pub fn keep(&self, node: &Node, used: &Arc<Used>) -> Option<u32> {
+        if used.is_empty() {
+            return None;
+        }
+        let number = self.kept().add(Thing::Content(node.clone(), Arc::clone(used)));
+        self.queries().add_dependent(Dependent::Kept(number), used);
+        Some(number)
+    }
+
+    /// Says that what has this number is not kept any more.
+    pub fn release(&self, number: u32) {
+        let thing = self.kept().remove(number);
+        if let Some(Thing::Content(_, used)) = thing {
+            self.queries().remove_dependent(Dependent::Kept(number), &used);
+        }
+    }
+
+    pub(super) fn keep_directory(&self, node: &Node) -> Arc<Directory> {
+        let number = self.kept().add(Thing::Directory(node.clone()));
+        Arc::new(Directory::new(node.clone(), Some(number)))
+    }
+
+    /// Says that nobody knows names of a directory any more.
+    pub fn forget_directory(&self, node: &Node) {
+        let Some(directory) = self.take_directory(node) else { return };
+        let Some(number) = directory.number else { return };
+        self.kept().remove(number);
+        let used = std::mem::take(&mut directory.state().used);
+        self.queries().remove_dependent(Dependent::Kept(number), &used);
+    }
+
+    /// Follows the server, and tells `keeper` what becomes of what he keeps, until the server is gone.
+    /// To be run as a task of its own.
+    pub async fn follow(self: Arc<Self>, keeper: Box<dyn Keep>) {
+        // a tree is followed once
+        let _ = self.keeper.set(keeper);
+        let tree = Arc::clone(&self);
+        self.queries().clone().follow(Box::new(move |outdated| tree.look_again(outdated))).await;
+    }
+
+    fn look_again(&self, outdated: Outdated) {
+        let numbers = match outdated {
+            Outdated::Some(numbers) => numbers,
+            Outdated::All => self.kept().numbers(),
+        };
+        for number in numbers {
+            let thing = self.kept().get(number);
+            match thing {
+                Some(Thing::Content(node, used)) => self.look_at_content(&node, &used),
+                Some(Thing::Directory(node)) => self.look_at_directory(&node),
+                None => {}
+            }
+        }
+    }
+
+    fn look_at_content(&self, node: &Node, used: &Used) {
+        if self.still_true(node, used) {
+            return;
+        }
+        let Some(keeper) = self.keeper.get() else { return };
+        match self.content_now(node, &Reads::new(Manner::of_reader())) {
+            Ok(content) => keeper.changed(node, content),
+            Err(_) => keeper.lost(node),
+        }
+    }
+
+    fn look_at_directory(&self, node: &Node) {
+        let Some(directory) = self.directory_known(node) else { return };
+        directory.mark();
+        let reads = Reads::new(Manner::of_reader());
+        let made =
+            self.bindings(node, &reads).and_then(|bindings| self.make_again(&directory, &bindings, &reads));
+        if let (Err(Step::Failed(_)), Some(keeper)) = (made, self.keeper.get()) {
+            keeper.directory_lost(node);
+        }
+    }
+
+    pub(super) fn tell_names(&self, directory: &Node, changes: Vec<NameChange>) {
+        if let Some(keeper) = self.keeper.get() {
+            keeper.names_changed(directory, changes);
+        }
+    }
+}
