@@ -9,7 +9,9 @@
 mod ask;
 mod caller;
 mod cell;
+mod control;
 mod error;
+mod event_log;
 mod events;
 mod fields;
 mod queries;
@@ -23,7 +25,9 @@ mod staleness;
 
 pub use caller::Caller;
 pub use cell::{Cell, Used};
+pub use control::Said;
 pub use error::{FailureKind, QueryError};
+pub use event_log::{EventLog, EventLogs, LogFile};
 pub use queries::Queries;
 pub use reads::{Reads, Unready};
 pub use records::NamedRecord;
