@@ -41,6 +41,11 @@ impl Model {
         &self.queries[id.0]
     }
 
+    /// Whether anything in it needs a server.
+    pub fn asks_server(&self) -> bool {
+        !self.queries.is_empty() || self.entries.iter().any(Entry::is_alive)
+    }
+
     /// The top-level directories that hold control files or event logs, in the order of the file.
     pub fn alive_directories(&self) -> IndexSet<&str> {
         let alive = self.entries.iter().filter(|entry| entry.is_alive());

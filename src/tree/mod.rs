@@ -5,6 +5,7 @@
 //! asked for, and says what it was computed from, so that a caller who keeps it knows when it is
 //! true no longer.
 
+mod alive;
 mod error;
 mod layout;
 mod listing;
@@ -13,6 +14,7 @@ mod node;
 mod print;
 mod render;
 
+pub use alive::{Alive, LONGEST_INPUT, LastAnswer, WriteError};
 pub use error::{Step, TreeError};
 pub use layout::{Kind, Layout, PlaceId};
 pub use listing::{Listed, Listing};
