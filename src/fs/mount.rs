@@ -198,7 +198,7 @@ fn config(access: Access, writing: MountOption) -> Config {
 
 /// Mounts a filesystem and serves it on threads of its own; gives how that ends.
 fn serve(
-    filesystem: impl Filesystem + Send + Sync + 'static,
+    filesystem: impl Filesystem + 'static,
     mountpoint: &Path,
     config: Config,
 ) -> io::Result<oneshot::Receiver<Ended>> {

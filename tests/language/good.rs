@@ -25,7 +25,7 @@ fn query<'a>(model: &'a Model, name: &str) -> &'a Query {
 
 #[test]
 fn the_trees_that_come_with_astfs_have_no_mistakes() {
-    for path in ["trees/basic.toml", "trees/asterisk.toml"] {
+    for path in ["trees/basic.toml", "trees/asterisk.toml", "trees/alive.toml"] {
         assert!(!model(path).entries.is_empty());
     }
 }

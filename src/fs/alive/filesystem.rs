@@ -1,6 +1,7 @@
 //! FUSE requests to a directory that is alive.
 
 use std::ffi::OsStr;
+use std::io::Error;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -223,11 +224,15 @@ impl Filesystem for AliveFilesystem {
             let Open::Control(control) = &*open else { return };
             let done = requests.alive.write(&control.node, &input).await;
             let place = requests.alive.place(&control.node);
-            match &done {
-                Ok(()) => tracing::info!(uid, pid, "{place}: done"),
-                Err(error) => tracing::warn!(uid, pid, "{place}: not done: {error}"),
-            }
             let refusal = done.as_ref().err().map(write_errno);
+            match (&done, refusal) {
+                (Err(error), Some(errno)) => {
+                    // the server's words may repeat the input; they stand in the file
+                    tracing::warn!(uid, pid, "{place}: {}", Error::from_raw_os_error(errno.into()));
+                    tracing::debug!("{place}: {error}");
+                }
+                _ => tracing::info!(uid, pid, "{place}: done"),
+            }
             if let Some(answer) = requests.alive.last_answer(&control.node)
                 && requests.alive.shows_answer(&control.node)
             {

@@ -59,7 +59,7 @@ impl EventLog {
     /// Adds a line, whose end it brings along, at that time.
     pub(super) fn append(&self, line: &[u8], now: Instant) {
         let mut state = self.state();
-        let told = (state.lost > 0).then(|| line::lost(state.lost)).unwrap_or_default();
+        let told = if state.lost > 0 { line::lost(state.lost) } else { Vec::new() };
         let (length, added) = (state.current.size().0, told.len() + line.len());
         let may_rotate =
             state.rotated.as_ref().is_none_or(|rotated| now.duration_since(rotated.at) >= SELDOM);
