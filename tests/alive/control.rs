@@ -39,11 +39,11 @@ in = "peers"
 const QUALIFIED: &str = "Response: Success\r\nMessage: Command output follows\r\n\
                          Output: Qualify peer alice\r\nOutput: \r\n\r\n";
 
-fn command<'a>(command: &'a str) -> [(&'a str, &'a str); 2] {
+fn command(command: &str) -> [(&str, &str); 2] {
     [("Action", "Command"), ("Command", command)]
 }
 
-fn pause<'a>(interface: &'a str) -> [(&'a str, &'a str); 4] {
+fn pause(interface: &str) -> [(&str, &str); 4] {
     [("Action", "QueuePause"), ("Queue", "sales"), ("Interface", interface), ("Paused", "1")]
 }
 
