@@ -50,8 +50,8 @@ pub enum MountError {
     Stale(PathBuf),
     /// What is alive could not be mounted inside the tree.
     #[error(
-        "{} cannot be mounted inside the tree: {error}; control files and event logs need astfs to run as root",
-        .mountpoint.display()
+        "{} cannot be mounted inside the tree: {}; control files and event logs need astfs to run as root",
+        .mountpoint.display(), .error.to_string().trim()
     )]
     Alive {
         /// Where.

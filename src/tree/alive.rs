@@ -168,3 +168,7 @@ fn without_line_end(input: &[u8]) -> &[u8] {
     let line = input.strip_suffix(b"\n").unwrap_or(input);
     if line.len() < input.len() { line.strip_suffix(b"\r").unwrap_or(line) } else { line }
 }
+
+#[cfg(test)]
+#[path = "alive_tests.rs"]
+mod tests;
