@@ -16,13 +16,11 @@ use nix::libc::{EACCES, EROFS};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::geteuid;
 use support::mount::{Mounted, fuse_available};
+use support::nobody::{NOBODY, as_nobody, assert_refused, can_become_nobody, let_others_near};
 use support::simulated::{Simulated, TreeFile, run_within, shipped, text};
 use support::walk::{names, walk};
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A user without any right of its own.
-const NOBODY: u32 = 65_534;
 
 const SMALL: &str = r#"
 [defaults]
@@ -52,35 +50,6 @@ fn mount(tree: &Path, arguments: &[&str]) -> Mounted {
 #[track_caller]
 fn number(text: &str) -> u64 {
     text.parse().unwrap_or_else(|_| panic!("{text} is no number"))
-}
-
-/// Lets every user come as far as the mount point.
-fn let_others_near(mounted: &Mounted) {
-    let folder = mounted.path().parent().expect("a mount point lies in a folder");
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("the folder is ours");
-}
-
-/// What `cat` or `ls` says when user and group NOBODY runs it: its output, or its complaint.
-fn as_nobody(program: &str, path: &Path) -> Result<String, String> {
-    let ids = [format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".into()];
-    let mut command = Command::new("setpriv");
-    command.args(ids).arg(program).arg(path).env("LC_ALL", "C");
-    let output = run_within(PATIENCE, &mut command);
-    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
-}
-
-fn can_become_nobody() -> bool {
-    if !geteuid().is_root() {
-        support::counts::skipped("only root becomes another user");
-        return false;
-    }
-    true
-}
-
-#[track_caller]
-fn assert_refused(result: Result<String, String>) {
-    let complaint = result.expect_err("it was allowed");
-    assert!(complaint.contains("Permission denied"), "{complaint}");
 }
 
 #[test]
@@ -192,7 +161,7 @@ fn with_allow_other_the_kernel_lets_everybody_do_what_the_modes_say_and_no_more(
     let tree = TreeFile::new(&SMALL.replace("dir_mode = \"0550\"", "dir_mode = \"0555\""));
     let mounted = mount(&tree.path(), &["--allow-other"]);
     let_others_near(&mounted);
-    let cat = |path: &str| as_nobody("cat", &mounted.join(path));
+    let cat = |path: &str| as_nobody("cat", [&mounted.join(path)]);
     assert_eq!(cat("open").as_deref(), Ok("for all\n"));
     assert_eq!(cat("theirs").as_deref(), Ok("for nobody, so to speak\n"));
     assert_eq!(cat("group's").as_deref(), Ok("for a group\n"));
@@ -201,15 +170,15 @@ fn with_allow_other_the_kernel_lets_everybody_do_what_the_modes_say_and_no_more(
     for closed in ["ours", "as by default", "shut/inside"] {
         assert_refused(cat(closed));
     }
-    assert_refused(as_nobody("ls", &mounted.join("shut")));
-    let listed = as_nobody("ls", mounted.path()).expect("the mount point is open to all");
+    assert_refused(as_nobody("ls", [&mounted.join("shut")]));
+    let listed = as_nobody("ls", [mounted.path()]).expect("the mount point is open to all");
     assert!(listed.lines().any(|name| name == "ours"), "what may not be read is listed: {listed}");
 
     let basic = mount(&shipped("basic.toml"), &["--allow-other"]);
     let_others_near(&basic);
-    assert_eq!(as_nobody("cat", &basic.join("motd")).as_deref(), Ok("the PBX as files\n"));
-    assert_refused(as_nobody("cat", &basic.join("private")));
-    assert_refused(as_nobody("cat", &basic.join("nested/deeper/secret")));
+    assert_eq!(as_nobody("cat", [&basic.join("motd")]).as_deref(), Ok("the PBX as files\n"));
+    assert_refused(as_nobody("cat", [&basic.join("private")]));
+    assert_refused(as_nobody("cat", [&basic.join("nested/deeper/secret")]));
 }
 
 #[test]
@@ -219,8 +188,8 @@ fn without_allow_other_nobody_but_the_owner_enters() {
     }
     let mounted = mount(&shipped("basic.toml"), &[]);
     let_others_near(&mounted);
-    assert_refused(as_nobody("cat", &mounted.join("motd")));
-    assert_refused(as_nobody("ls", mounted.path()));
+    assert_refused(as_nobody("cat", [&mounted.join("motd")]));
+    assert_refused(as_nobody("ls", [mounted.path()]));
     assert_eq!(fs::read_to_string(mounted.join("motd")).expect("we are the owner"), "the PBX as files\n");
 }
 

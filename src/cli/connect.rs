@@ -21,7 +21,7 @@ pub fn client(
     known_secret: Option<&str>,
 ) -> Result<Option<Client>, CliError> {
     let declared = model.server.clone().unwrap_or_default();
-    if model.queries.is_empty() || (model.server.is_none() && selection.server.is_none()) {
+    if !model.asks_server() || (model.server.is_none() && selection.server.is_none()) {
         return Ok(None);
     }
     let address =

@@ -34,7 +34,7 @@ Examples:
   astfs mount --server pbx1:5038 --user ops --secret-file /etc/astfs/secret tree.toml /mnt
   astfs mount --daemon --log-file /var/log/astfs.log --allow-other tree.toml /mnt
 
-The mount is read-only. Only the user who mounts may enter it, unless --allow-other is given;
+Only control files can be written. Only the user who mounts may enter it, unless --allow-other is given;
 then the modes in the tree file decide. Ctrl-C or `astfs umount /mnt` ends it.";
 
 /// What `mount` and `demo` have in common.

@@ -2,8 +2,8 @@
 
 use fuser::Errno;
 
-use crate::query::FailureKind;
-use crate::tree::TreeError;
+use crate::query::{FailureKind, QueryError};
+use crate::tree::{TreeError, WriteError};
 
 /// The errno that tells a program what a [`TreeError`] tells a person.
 pub fn errno(error: &TreeError) -> Errno {
@@ -19,5 +19,18 @@ pub fn errno(error: &TreeError) -> Errno {
             FailureKind::TimedOut => Errno::ETIMEDOUT,
             FailureKind::Failed => Errno::EIO,
         },
+    }
+}
+
+/// The errno of an input that was not done: that the server answered "no" is told apart from all
+/// else that can go wrong.
+pub fn write_errno(error: &WriteError) -> Errno {
+    match error {
+        WriteError::TooLong(_) => Errno::EFBIG,
+        WriteError::Mismatch | WriteError::Failed(TreeError::Query(QueryError::Unsendable { .. })) => {
+            Errno::EINVAL
+        }
+        WriteError::Failed(TreeError::Query(QueryError::Refused { .. })) => Errno::EPERM,
+        WriteError::Failed(error) => errno(error),
     }
 }

@@ -16,7 +16,7 @@ use super::inodes::Shown;
 use super::shared::{BLOCK, FOR_EVER, GENERATION, Shared};
 use crate::parse::text;
 use crate::query::{Manner, Reads};
-use crate::tree::{self, Directory, Node};
+use crate::tree::{self, Directory};
 
 /// A tree as a filesystem.
 pub struct TreeFilesystem {

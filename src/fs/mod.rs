@@ -7,6 +7,7 @@
 //! What is known is answered on the thread that reads `/dev/fuse`; what must first be asked from a
 //! server is answered from the runtime, so that no request waits behind another.
 
+mod alive;
 mod counters;
 mod errno;
 mod filesystem;

@@ -4,16 +4,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fuser::{Config, MountOption, Session, SessionACL};
+use fuser::{Config, Filesystem, MountOption, Notifier, Session, SessionACL};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::alive::AliveFilesystem;
 use super::filesystem::TreeFilesystem;
 use super::mountpoint::{MountState, SOURCE, detach, inspect};
 use super::notices::Notices;
 use super::publish::Publisher;
 use super::shared::Shared;
-use crate::tree::Tree;
+use crate::tree::{Alive, Tree};
 
 /// Who may enter the mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,17 @@ pub enum MountError {
         .0.display(), .0.display()
     )]
     Stale(PathBuf),
+    /// What is alive could not be mounted inside the tree.
+    #[error(
+        "{} cannot be mounted inside the tree: {}; control files and event logs need astfs to run as root",
+        .mountpoint.display(), .error.to_string().trim()
+    )]
+    Alive {
+        /// Where.
+        mountpoint: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
     /// The kernel or `fusermount3` refused.
     #[error("{} cannot be mounted: {error}{}", .mountpoint.display(), hint(.error))]
     Refused {
@@ -70,9 +82,12 @@ pub enum Ended {
 }
 
 /// A mounted tree. It stays mounted until it is [detached](Mount::detach) or somebody unmounts it.
+///
+/// What is alive in the tree is mounted inside it, each directory by itself; those mounts end with it.
 pub struct Mount {
     mountpoint: PathBuf,
     ended: oneshot::Receiver<Ended>,
+    alive: Vec<oneshot::Receiver<Ended>>,
 }
 
 /// One thread more than needed keeps a slow request from holding up the others.
@@ -111,48 +126,52 @@ impl Mount {
         runtime: Handle,
     ) -> Result<Mount, MountError> {
         let refused = |error| MountError::Refused { mountpoint: mountpoint.to_owned(), error };
-        let mut config = Config::default();
-        config.mount_options = vec![
-            MountOption::FSName(SOURCE.into()),
-            MountOption::Subtype("astfs".into()),
-            MountOption::RO,
-            MountOption::DefaultPermissions,
-            MountOption::NoSuid,
-            MountOption::NoDev,
-            MountOption::NoExec,
-            MountOption::NoAtime,
-        ];
-        config.acl = match access {
-            Access::Owner => SessionACL::Owner,
-            Access::Others => SessionACL::All,
-        };
-        config.n_threads = Some(SESSION_THREADS);
         let (notices, unsent) = Notices::new();
         let shared = Arc::new(Shared::new(Arc::clone(&tree), Arc::clone(&notices), runtime.clone()));
         let filesystem = TreeFilesystem::new(Arc::clone(&shared));
-        let session = Session::new(filesystem, mountpoint, &config).map_err(refused)?;
-        let kernel = session.notifier();
+        let (ended, kernel) =
+            serve(filesystem, mountpoint, config(access, MountOption::RO)).map_err(refused)?;
         let notifier = std::thread::Builder::new().name("notices".into());
         notifier.spawn(move || notices.send(&unsent, &kernel)).map_err(refused)?;
-        runtime.spawn(tree.follow(Box::new(Publisher(shared))));
-        let (sender, ended) = oneshot::channel();
-        std::thread::Builder::new()
-            .name("fuse".into())
-            .spawn(move || {
-                let end = match session.run() {
-                    Ok(()) => Ended::Unmounted,
-                    Err(error) => Ended::Broken(error),
-                };
-                // nobody listens when the program is ending anyway
-                let _ = sender.send(end);
-            })
-            .map_err(refused)?;
-        Ok(Mount { mountpoint: mountpoint.to_owned(), ended })
+        runtime.spawn(Arc::clone(&tree).follow(Box::new(Publisher(shared))));
+        let mut mount = Mount { mountpoint: mountpoint.to_owned(), ended, alive: Vec::new() };
+        if let Err(error) = mount.start_alive(tree, access, &runtime) {
+            // what was mounted so far is of no use to whoever is told that it failed
+            let _ = mount.detach();
+            return Err(error);
+        }
+        Ok(mount)
+    }
+
+    /// Mounts what is alive inside the tree.
+    fn start_alive(&mut self, tree: Arc<Tree>, access: Access, runtime: &Handle) -> Result<(), MountError> {
+        let directories = Alive::directories(&tree);
+        if directories.is_empty() {
+            return Ok(());
+        }
+        let (alive, following) = Alive::new(tree);
+        let alive = Arc::new(alive);
+        runtime.spawn(following);
+        for (name, directory) in directories {
+            let mountpoint = self.mountpoint.join(name);
+            let filesystem = AliveFilesystem::new(Arc::clone(&alive), directory, runtime.clone());
+            let (ended, _) = serve(filesystem, &mountpoint, config(access, MountOption::RW))
+                .map_err(|error| MountError::Alive { mountpoint, error })?;
+            self.alive.push(ended);
+        }
+        Ok(())
     }
 
     /// Waits until somebody unmounts it.
     pub async fn ended(&mut self) -> Ended {
-        (&mut self.ended).await.unwrap_or(Ended::Unmounted)
+        let ended = (&mut self.ended).await.unwrap_or(Ended::Unmounted);
+        if matches!(ended, Ended::Unmounted) {
+            // whoever has a log open reads on
+            for alive in &mut self.alive {
+                let _ = alive.await;
+            }
+        }
+        ended
     }
 
     /// Takes the mount away, whoever uses it. Nobody is waited for: a file that is open stays open,
@@ -163,6 +182,48 @@ impl Mount {
     pub fn detach(&self) -> io::Result<()> {
         detach(&self.mountpoint)
     }
+}
+
+/// How the tree, or a directory of it, is mounted.
+fn config(access: Access, writing: MountOption) -> Config {
+    let mut config = Config::default();
+    config.mount_options = vec![
+        MountOption::FSName(SOURCE.into()),
+        MountOption::Subtype("astfs".into()),
+        writing,
+        MountOption::DefaultPermissions,
+        MountOption::NoSuid,
+        MountOption::NoDev,
+        MountOption::NoExec,
+        MountOption::NoAtime,
+    ];
+    config.acl = match access {
+        Access::Owner => SessionACL::Owner,
+        Access::Others => SessionACL::All,
+    };
+    config.n_threads = Some(SESSION_THREADS);
+    config
+}
+
+/// Mounts a filesystem and serves it on threads of its own; gives how that ends, and the way to tell the
+/// kernel what it must not remember.
+fn serve(
+    filesystem: impl Filesystem + 'static,
+    mountpoint: &Path,
+    config: Config,
+) -> io::Result<(oneshot::Receiver<Ended>, Notifier)> {
+    let session = Session::new(filesystem, mountpoint, &config)?;
+    let kernel = session.notifier();
+    let (sender, ended) = oneshot::channel();
+    std::thread::Builder::new().name("fuse".into()).spawn(move || {
+        let end = match session.run() {
+            Ok(()) => Ended::Unmounted,
+            Err(error) => Ended::Broken(error),
+        };
+        // nobody listens when the program is ending anyway
+        let _ = sender.send(end);
+    })?;
+    Ok((ended, kernel))
 }
 
 fn absence(error: &io::Error) -> &'static str {

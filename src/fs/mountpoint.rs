@@ -33,8 +33,8 @@ pub enum MountState {
 pub fn inspect(mountpoint: &Path) -> std::io::Result<MountState> {
     let target = absolute(mountpoint);
     let mounts = std::fs::read("/proc/self/mountinfo")?;
-    let Some((filesystem, source)) = mounted_at(&mounts, &target) else { return Ok(MountState::Free) };
-    if source != SOURCE || !TYPES.contains(&filesystem.as_str()) {
+    let Some(mounted) = mounted_at(&mounts, &target) else { return Ok(MountState::Free) };
+    if !mounted.is_astfs() {
         return Ok(MountState::Other);
     }
     // always answered by the process behind the mount; attributes the kernel would remember for it
@@ -45,15 +45,23 @@ pub fn inspect(mountpoint: &Path) -> std::io::Result<MountState> {
 }
 
 /// Takes a mount away at once, even while files in it are open: they stay readable to whoever has
-/// them, and the name is free again.
+/// them, and the name is free again. What an astfs has mounted inside it goes first.
 ///
 /// # Errors
 /// If neither the kernel nor `fusermount3` does it.
 pub fn detach(mountpoint: &Path) -> std::io::Result<()> {
     let target = absolute(mountpoint);
-    match umount2(&target, MntFlags::MNT_DETACH) {
+    for inside in mounted_inside(&std::fs::read("/proc/self/mountinfo")?, &target) {
+        // where that cannot be done, the mount around it takes it along
+        let _ = take_away(&inside);
+    }
+    take_away(&target)
+}
+
+fn take_away(target: &Path) -> std::io::Result<()> {
+    match umount2(target, MntFlags::MNT_DETACH) {
         Ok(()) => Ok(()),
-        Err(Errno::EPERM) => fusermount(&target),
+        Err(Errno::EPERM) => fusermount(target),
         Err(error) => Err(error.into()),
     }
 }
@@ -77,20 +85,42 @@ fn absolute(path: &Path) -> PathBuf {
     }
 }
 
-/// Type and source of what is mounted at `target`, from `/proc/PID/mountinfo` (see proc(5)): the
-/// mount point is the fifth field, type and source follow the field `-`. The last mount counts.
-fn mounted_at(mountinfo: &[u8], target: &Path) -> Option<(String, String)> {
-    let lines = mountinfo.split(|&byte| byte == b'\n');
-    let mut found = lines.filter_map(|line| {
+/// A line of `/proc/PID/mountinfo` (see proc(5)): the mount point is the fifth field, type and source
+/// follow the field `-`.
+struct Mounted {
+    at: PathBuf,
+    filesystem: String,
+    source: String,
+}
+
+impl Mounted {
+    fn is_astfs(&self) -> bool {
+        self.source == SOURCE && TYPES.contains(&self.filesystem.as_str())
+    }
+}
+
+fn mounts(mountinfo: &[u8]) -> impl DoubleEndedIterator<Item = Mounted> {
+    mountinfo.split(|&byte| byte == b'\n').filter_map(|line| {
         let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
         let dash = fields.iter().position(|field| *field == b"-")?;
-        let here = Path::new(OsStr::from_bytes(&unescape(fields.get(4)?))) == target;
         let text = |index: usize| {
             String::from_utf8_lossy(fields.get(index).copied().unwrap_or_default()).into_owned()
         };
-        here.then(|| (text(dash + 1), text(dash + 2)))
-    });
-    found.next_back()
+        let at = OsStr::from_bytes(&unescape(fields.get(4)?)).into();
+        Some(Mounted { at, filesystem: text(dash + 1), source: text(dash + 2) })
+    })
+}
+
+/// What is mounted at `target`; the last mount counts.
+fn mounted_at(mountinfo: &[u8], target: &Path) -> Option<Mounted> {
+    mounts(mountinfo).rfind(|mounted| mounted.at == target)
+}
+
+/// What an astfs has mounted below `target`, the last first.
+fn mounted_inside(mountinfo: &[u8], target: &Path) -> Vec<PathBuf> {
+    let inside =
+        |mounted: &Mounted| mounted.is_astfs() && mounted.at != target && mounted.at.starts_with(target);
+    mounts(mountinfo).rev().filter(inside).map(|mounted| mounted.at).collect()
 }
 
 /// `\040` for a blank, and so on.
@@ -126,11 +156,19 @@ mod tests {
     #[test]
     fn the_last_mount_at_a_place_counts() {
         let at = |path: &str| {
-            mounted_at(MOUNTINFO, Path::new(path)).map(|(kind, source)| format!("{kind} {source}"))
+            mounted_at(MOUNTINFO, Path::new(path)).map(|one| format!("{} {}", one.filesystem, one.source))
         };
         assert_eq!(at("/mnt").as_deref(), Some("fuse.astfs astfs"));
         assert_eq!(at("/mnt/a b").as_deref(), Some("fuse astfs"));
         assert_eq!(at("/srv").as_deref(), Some("tmpfs tmpfs"));
         assert_eq!(at("/mnt/nowhere"), None);
+    }
+
+    #[test]
+    fn what_astfs_has_mounted_inside_is_found_the_last_first() {
+        let inside = |path: &str| mounted_inside(MOUNTINFO, Path::new(path));
+        assert_eq!(inside("/"), ["/srv", "/mnt/a b", "/mnt"].map(PathBuf::from));
+        assert_eq!(inside("/mnt"), [PathBuf::from("/mnt/a b")]);
+        assert!(inside("/srv").is_empty() && inside("/mn").is_empty());
     }
 }

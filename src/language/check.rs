@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::alive;
 use super::diagnostic::{Severity, nearest, suggestion};
 use super::graph::QueryGraph;
 use super::load::{Loader, NamesRead};
@@ -32,6 +33,7 @@ pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
     graph.with_needs(loader, variables, &parameters).report_cycles(loader, "need");
     check_variables(loader, variables, entries, &parameters);
     check_paths(loader, entries);
+    alive::check(loader, entries);
 }
 
 fn check_names(
@@ -252,6 +254,17 @@ fn check_paths(loader: &mut Loader, entries: &[Entry]) {
             let help = Some("leave one of them out".into());
             let message = format!("this path stands here twice, first in line {line}");
             loader.reader.error(entry.span.clone(), message, "the same path again", help);
+        }
+    }
+    for entry in entries.iter().filter(|entry| matches!(entry.content, Content::Events(_))) {
+        let mut rotated = entry.path.segments.clone();
+        let Some(Segment::Literal(name)) = rotated.last_mut() else { continue };
+        name.push_str(".1");
+        if let Some(other) = files.get(&rotated[..]) {
+            let (line, _) = loader.reader.source.position(entry.span.start);
+            let help = Some("give one of them another name".into());
+            let message = format!("the log in line {line} takes this name when it is rotated");
+            loader.reader.error(other.span.clone(), message, "taken", help);
         }
     }
     for entry in entries {

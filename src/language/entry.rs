@@ -1,45 +1,40 @@
 //! `[tree]`: what stands at each path.
 
+use std::sync::Arc;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::alive;
 use super::diagnostic::suggestion;
 use super::document::{Section, Text};
-use super::load::{Loader, NamesRead};
+use super::load::{Loader, NamesRead, ReadOfPid};
 use super::model::{Content, Entry, Format, OnError, Printed, Query, QueryId, Variable};
-use super::path::Pattern;
+use super::path::{Pattern, Segment};
 use super::query::{self, quoted};
 use super::server;
 use super::source::Span;
 use super::templates::TextKind;
 
 /// The keys that say what stands at a path.
-const CONTENTS: [&str; 8] = ["text", "symlink", "command", "action", "data", "query", "render", "template"];
-const KNOWN: [&str; 23] = [
-    "text",
-    "symlink",
-    "command",
-    "action",
-    "data",
-    "query",
-    "render",
-    "template",
-    "as",
-    "when",
-    "mode",
-    "uid",
-    "gid",
-    "parse",
-    "search",
-    "filter",
-    "rows",
-    "key",
-    "needs",
-    "refresh",
-    "timeout",
-    "max_stale",
-    "on_error",
+const CONTENTS: [&str; 9] =
+    ["text", "symlink", "command", "action", "data", "query", "render", "template", "events"];
+#[rustfmt::skip]
+const KNOWN: [&str; 25] = [
+    "text", "symlink", "command", "action", "data", "query", "render", "template", "events", "write",
+    "as", "when", "mode", "uid", "gid", "on_error",
+    "parse", "search", "filter", "rows", "key", "needs", "refresh", "timeout", "max_stale",
 ];
+
+/// The permissions of what is alive, where the tree file does not say: whoever writes acts on the
+/// server, and events tell who calls whom.
+fn mode_of_alive(content: &Content, written: bool) -> Option<u16> {
+    match content {
+        _ if written => Some(0o600),
+        Content::Events(_) => Some(0o400),
+        _ => None,
+    }
+}
 
 /// Reads every entry.
 pub fn read(loader: &mut Loader, value: Option<&Spanned<DeValue<'_>>>, variables: &[Variable]) -> Vec<Entry> {
@@ -73,11 +68,17 @@ impl EntryReading<'_> {
         let bound = self.bound(loader);
         let when = section.text(&mut loader.reader, "when");
         let when = when.and_then(|text| loader.expression(&text, Some(bound.clone()), vec![], None));
-        let attributes = server::attributes(&mut loader.reader, &section);
+        let mut attributes = server::attributes(&mut loader.reader, &section);
+        let write = section.get("write").map(|value| alive::write(loader, value, self.title, &bound));
         let on_error = server::on_error(&mut loader.reader, &section);
         let before = loader.reads.len();
         let content = self.content(loader, &section, &bound)?;
         let personal = loader.reads[before..].iter().any(NamesRead::reads_caller);
+        self.note_reads_of_pid(loader, before);
+        if let Some(mode) = mode_of_alive(&content, write.is_some()) {
+            attributes.mode.get_or_insert(mode);
+        }
+        let write = write.map_or(Some(None), |write| write.map(Some))?;
         if on_error == Some(OnError::Empty)
             && matches!(content, Content::Link(_))
             && let Some(value) = section.get("on_error")
@@ -89,7 +90,23 @@ impl EntryReading<'_> {
             (Content::Link(_), OnError::Empty) => OnError::Error,
             (_, default) => default,
         });
-        Some(Entry { path: self.path, span: self.span, content, attributes, when, on_error, personal })
+        Some(Entry { path: self.path, span: self.span, content, attributes, when, on_error, personal, write })
+    }
+
+    fn note_reads_of_pid(&self, loader: &mut Loader, from: usize) {
+        let directory = match &self.path.segments[..] {
+            [Segment::Literal(name), _, ..] => Some(name.clone()),
+            _ => None,
+        };
+        for read in &loader.reads[from..] {
+            let source = &read.source;
+            let reads = read.reads_of_pid().map(|span| ReadOfPid {
+                directory: directory.clone(),
+                source: Arc::clone(source),
+                span,
+            });
+            loader.reads_of_pid.extend(reads);
+        }
     }
 
     /// The template variables that the path sets; an undeclared path variable is an error.
@@ -119,7 +136,20 @@ impl EntryReading<'_> {
     fn content(&self, loader: &mut Loader, section: &Section<'_, '_>, bound: &[String]) -> Option<Content> {
         let present: Vec<&str> = CONTENTS.into_iter().filter(|key| section.get(key).is_some()).collect();
         let asks = |key: &str| matches!(key, "command" | "action" | "data");
+        let written = section.get("write").is_some();
         match present[..] {
+            [] if self.path.directory && written => return self.directory_with(loader, "write"),
+            [] if written => {
+                self.misplaced(loader, section, "write");
+                return Some(Content::LastAnswer);
+            }
+            [one @ ("symlink" | "events"), ..] if written && !self.path.directory => {
+                let message = format!("{} cannot have `write` beside `{one}`", self.title);
+                let label = if one == "events" { "a log is only read" } else { "a link is not written to" };
+                let help = Some("split it into two entries, or leave one of them out".into());
+                loader.reader.error(self.span.clone(), message, label, help);
+                return None;
+            }
             [] if self.path.directory => {
                 self.misplaced(loader, section, "a directory");
                 return Some(Content::Directory);
@@ -132,15 +162,7 @@ impl EntryReading<'_> {
                 loader.reader.error(self.span.clone(), message, "what should stand here?", Some(help));
                 return None;
             }
-            [one, ..] if self.path.directory => {
-                let (label, help) = match self.path.segments.is_empty() {
-                    true => ("the mount point", "give the entry a name"),
-                    false => ("ends in `/`", "leave the `/` at the end out"),
-                };
-                let message = format!("{} is a directory and cannot have `{one}`", self.title);
-                loader.reader.error(self.span.clone(), message, label, Some(help.into()));
-                return None;
-            }
+            [one, ..] if self.path.directory => return self.directory_with(loader, one),
             [_] => {}
             [source, "render" | "template"] if asks(source) => {}
             _ => {
@@ -194,6 +216,7 @@ impl EntryReading<'_> {
                     result: own,
                 })
             }
+            "events" => Some(Content::Events(alive::events(loader, section.get("events")?)?)),
             "query" => {
                 let text = section.text(&mut loader.reader, "query")?;
                 let format = self.format(loader, section)?.unwrap_or(Format::Text);
@@ -210,6 +233,17 @@ impl EntryReading<'_> {
                 (None, own) => Some(Content::Raw(own)),
             },
         }
+    }
+
+    /// Reports a content on a path that is a directory.
+    fn directory_with(&self, loader: &mut Loader, key: &str) -> Option<Content> {
+        let (label, help) = match self.path.segments.is_empty() {
+            true => ("the mount point", "give the entry a name"),
+            false => ("ends in `/`", "leave the `/` at the end out"),
+        };
+        let message = format!("{} is a directory and cannot have `{key}`", self.title);
+        loader.reader.error(self.span.clone(), message, label, Some(help.into()));
+        None
     }
 
     /// Whether a query's answer is a value rather than the bytes of a command.
@@ -241,7 +275,7 @@ impl EntryReading<'_> {
         let printed = matches!(content, "query" | "command" | "action" | "data");
         let of_queries =
             ["parse", "search", "filter", "rows", "key", "needs", "refresh", "timeout", "max_stale"];
-        let fails = !matches!(content, "text" | "a directory");
+        let fails = !matches!(content, "text" | "a directory" | "write" | "events");
         let wrong = of_queries
             .into_iter()
             .filter(|_| !asks)

@@ -66,6 +66,22 @@ impl NamesRead {
     pub fn reads_caller(&self) -> bool {
         self.also.contains(&"caller") && self.names.iter().any(|name| name == "caller")
     }
+
+    /// The places where it reads `caller.pid`.
+    pub fn reads_of_pid(&self) -> impl Iterator<Item = Span> {
+        let names = if self.reads_caller() { Tags::of_template(&self.text).names } else { Vec::new() };
+        let is_pid = |rest: &str| [".pid", "['pid']", "[\"pid\"]"].iter().any(|pid| rest.starts_with(pid));
+        names
+            .into_iter()
+            .filter(move |(name, range)| name == "caller" && is_pid(&self.text[range.end..]))
+            .map(|(_, range)| {
+                let range = range.start..range.end + ".pid".len();
+                match &self.literal {
+                    Some(literal) => self.source.inside_string(literal, &range),
+                    None => range,
+                }
+            })
+    }
 }
 
 /// The state of reading one tree file.
@@ -77,6 +93,17 @@ pub struct Loader {
     pub reads: Vec<NamesRead>,
     pub defaults: Defaults,
     pub files: TemplateFiles,
+    pub reads_of_pid: Vec<ReadOfPid>,
+}
+
+/// A place where a content reads `caller.pid`.
+pub struct ReadOfPid {
+    /// The top-level directory that the content stands in, if that has a name of its own.
+    pub directory: Option<String>,
+    /// The file of the place.
+    pub source: Arc<TreeSource>,
+    /// The place.
+    pub span: Span,
 }
 
 impl Loader {
@@ -89,6 +116,7 @@ impl Loader {
             reads: Vec::new(),
             defaults: Defaults::default(),
             files: TemplateFiles::default(),
+            reads_of_pid: Vec::new(),
         }
     }
 
@@ -211,6 +239,17 @@ impl Loader {
                 None
             }
         }
+    }
+
+    /// Compiles an expression over `event`, which is evaluated while events come; `what` it says.
+    pub fn event_expression(&mut self, text: &Text, what: &str) -> Option<Expression> {
+        let expression = self.expression(text, Some(Vec::new()), vec!["event"], None)?;
+        if self.query_names.keys().any(|query| expression.names.contains(query)) {
+            let help = Some("compute it from `event` alone: nothing is asked while events come".into());
+            let message = format!("{what} cannot depend on a query");
+            self.reader.error(text.span.clone(), message, "reads a query", help);
+        }
+        Some(expression)
     }
 
     fn names_read(

@@ -3,6 +3,7 @@
 //! What leaves this module is complete: names are resolved, templates compiled, paths parsed. The
 //! layers above never meet a mistake that could have been found by reading the file.
 
+mod alive;
 mod check;
 mod diagnostic;
 mod document;
@@ -26,8 +27,8 @@ mod words;
 pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
 pub use load::{LoadOptions, load};
 pub use model::{
-    Attributes, Content, Defaults, Entry, Format, Model, OnError, Printed, Query, QueryId, Question, Refresh,
-    SecretSource, ServerAddress, Trigger, Variable, VariableId,
+    Attributes, Content, Defaults, Entry, EventLog, Format, Model, OnError, Printed, Query, QueryId,
+    Question, Refresh, SecretSource, ServerAddress, Trigger, Variable, VariableId, Write,
 };
 pub use name::{escape, fit};
 pub use path::{Pattern, Segment};

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::path::Pattern;
+use indexmap::IndexSet;
+use regex::Regex;
+
+use super::path::{Pattern, Segment};
 use super::source::{Span, TreeSource};
 use super::templates::{Expression, TemplateName, Templates};
 use crate::parse::Parser;
@@ -36,6 +39,22 @@ impl Model {
     /// The query with that index.
     pub fn query(&self, id: QueryId) -> &Query {
         &self.queries[id.0]
+    }
+
+    /// Whether anything in it needs a server.
+    pub fn asks_server(&self) -> bool {
+        !self.queries.is_empty() || self.entries.iter().any(Entry::is_alive)
+    }
+
+    /// The top-level directories that hold control files or event logs, in the order of the file.
+    pub fn alive_directories(&self) -> IndexSet<&str> {
+        let alive = self.entries.iter().filter(|entry| entry.is_alive());
+        let first = alive.filter_map(|entry| entry.path.segments.first());
+        let named = first.filter_map(|segment| match segment {
+            Segment::Literal(name) => Some(name.as_str()),
+            Segment::Variable { .. } => None,
+        });
+        named.collect()
     }
 
     /// The path variable with that index.
@@ -239,6 +258,37 @@ pub struct Entry {
     pub on_error: OnError,
     /// Whether its content depends on who reads it: its template reads `caller`.
     pub personal: bool,
+    /// What writing to it does; none for what is only read.
+    pub write: Option<Write>,
+}
+
+impl Entry {
+    /// Whether it is a control file or an event log, which need a protocol of their own.
+    pub fn is_alive(&self) -> bool {
+        self.write.is_some() || matches!(self.content, Content::Events(_))
+    }
+}
+
+/// What writing to a control file does.
+#[derive(Debug)]
+pub struct Write {
+    /// The command or action that is sent; its templates read `input`.
+    pub question: Question,
+    /// What all of the input has to match.
+    pub matches: Option<Regex>,
+    /// How long the answer may take.
+    pub timeout: Duration,
+}
+
+/// A log of events.
+#[derive(Debug)]
+pub struct EventLog {
+    /// The events' names, in lower case; none means every event.
+    pub names: Option<Vec<String>>,
+    /// Only the events for which this is true; it reads `event`.
+    pub filter: Option<Expression>,
+    /// At which size in bytes it is rotated.
+    pub size: usize,
 }
 
 /// What a file shows while its content cannot be had.
@@ -294,6 +344,10 @@ pub enum Content {
         /// How.
         format: Format,
     },
+    /// What the server said to the last input of a control file.
+    LastAnswer,
+    /// A growing log.
+    Events(EventLog),
 }
 
 /// What an entry prints by `as`.

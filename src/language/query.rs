@@ -9,7 +9,7 @@ use super::hazard::{self, Hazard};
 use super::load::Loader;
 use super::model::{Query, QueryId, Question, Refresh, Trigger};
 use super::source::Span;
-use super::templates::TextKind;
+use super::templates::{TemplateName, TextKind};
 use crate::parse::{Parser, regex};
 
 /// The keys that say what is asked; exactly one of them makes a query.
@@ -122,25 +122,18 @@ fn question(
             loader.reader.error(key.span(), message, "has no meaning here", Some("leave it out".into()));
         }
     }
-    let template = |loader: &mut Loader, key: &str, kind| {
-        let text = section.text(&mut loader.reader, key)?;
-        loader.inline_template(&format!("query.{name}.{key}"), kind, &text, None, vec![], Some(id))
-    };
+    let sent = Sent { at: &format!("query.{name}"), bound: None, also: vec![], query: Some(id) };
     match source {
-        "command" => {
-            let command = template(loader, "command", TextKind::Command)?;
-            if let Some(text) = section.get("command").and_then(|value| value.get_ref().as_str())
-                && let Some(hazard) = hazard::command(text)
-            {
-                refuse(loader, section, "command", &hazard);
-            }
-            Some(Question::Command(command))
-        }
+        "command" => command(loader, section, &sent),
         "data" => {
             let has = |key: &str| section.get(key).is_some();
-            let path = template(loader, "data", TextKind::Command)?;
-            let search = template(loader, "search", TextKind::Command);
-            let filter = template(loader, "filter", TextKind::Command);
+            let mut template = |key: &str| {
+                let text = section.text(&mut loader.reader, key)?;
+                sent.compile(loader, key, TextKind::Command, &text)
+            };
+            let path = template("data")?;
+            let search = template("search");
+            let filter = template("filter");
             let written = |key: &str| section.get(key).and_then(|value| value.get_ref().as_str());
             let asked = [written("data"), written("search").or(Some("1=1")), written("filter")];
             let asked: Vec<&str> = asked.into_iter().flatten().collect();
@@ -166,21 +159,44 @@ fn question(
             let text = section.text(&mut loader.reader, "value")?;
             Some(Question::Value(loader.expression(&text, None, vec![], Some(id))?))
         }
-        _ => action(loader, section, id, name),
+        _ => action(loader, section, &sent),
     }
 }
 
-fn action(loader: &mut Loader, section: &Section<'_, '_>, id: QueryId, name: &str) -> Option<Question> {
+/// What the templates of something that is sent may name, and what they are called in errors.
+pub struct Sent<'a> {
+    /// Where they stand.
+    pub at: &'a str,
+    /// Template variables of path variables that are set there; none where any may be named.
+    pub bound: Option<Vec<String>>,
+    /// Other names that are set there.
+    pub also: Vec<&'static str>,
+    /// The query they belong to, if they belong to one.
+    pub query: Option<QueryId>,
+}
+
+impl Sent<'_> {
+    fn compile(&self, loader: &mut Loader, key: &str, kind: TextKind, text: &Text) -> Option<TemplateName> {
+        let at = format!("{}.{key}", self.at);
+        loader.inline_template(&at, kind, text, self.bound.clone(), self.also.clone(), self.query)
+    }
+}
+
+/// Reads `command`.
+pub fn command(loader: &mut Loader, section: &Section<'_, '_>, sent: &Sent<'_>) -> Option<Question> {
+    let text = section.text(&mut loader.reader, "command")?;
+    let command = sent.compile(loader, "command", TextKind::Command, &text)?;
+    if let Some(hazard) = hazard::command(&text.value) {
+        refuse(loader, section, "command", &hazard);
+    }
+    Some(Question::Command(command))
+}
+
+/// Reads `action`.
+pub fn action(loader: &mut Loader, section: &Section<'_, '_>, sent: &Sent<'_>) -> Option<Question> {
     let value = section.get("action")?;
     let compile = |loader: &mut Loader, header: &str, text: &Text| {
-        loader.inline_template(
-            &format!("query.{name}.action.{header}"),
-            TextKind::Header,
-            text,
-            None,
-            vec![],
-            Some(id),
-        )
+        sent.compile(loader, &format!("action.{header}"), TextKind::Header, text)
     };
     if value.get_ref().is_str() {
         let text = section.text(&mut loader.reader, "action")?;
@@ -265,12 +281,15 @@ fn parser(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Parser> {
     let scope = if multi { regex::Scope::Text } else { regex::Scope::Line };
     regex::Pattern::new(&pattern.value, scope)
         .map(Parser::Regex)
-        .map_err(|error| {
-            let (message, range) = regex_mistake(&error.to_string(), &pattern.value);
-            let span = loader.reader.source.inside_string(&pattern.span, &range);
-            loader.reader.error(span, format!("the regex cannot be used: {message}"), "in this regex", None);
-        })
+        .map_err(|error| wrong_regex(loader, &pattern, &error.to_string()))
         .ok()
+}
+
+/// Reports a regular expression that cannot be used.
+pub fn wrong_regex(loader: &mut Loader, pattern: &Text, error: &str) {
+    let (message, range) = regex_mistake(error, &pattern.value);
+    let span = loader.reader.source.inside_string(&pattern.span, &range);
+    loader.reader.error(span, format!("the regex cannot be used: {message}"), "in this regex", None);
 }
 
 /// What is wrong with a regex, and where: the regex engine draws both below the expression.
@@ -306,15 +325,7 @@ fn triggers(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Vec<Trigger> {
             for (event, value) in table {
                 let what = format!("the record that `{}` concerns", event.get_ref());
                 let Some(text) = loader.reader.text(&what, value) else { continue };
-                let Some(key) = loader.expression(&text, Some(Vec::new()), vec!["event"], None) else {
-                    continue;
-                };
-                if loader.query_names.keys().any(|query| key.names.contains(query)) {
-                    let help =
-                        Some("compute the key from `event` alone: nothing is asked while events come".into());
-                    let message = "an event's record cannot depend on a query".to_owned();
-                    loader.reader.error(text.span.clone(), message, "reads a query", help);
-                }
+                let Some(key) = loader.event_expression(&text, "an event's record") else { continue };
                 triggers.push(Trigger { event: event.get_ref().to_ascii_lowercase(), key: Some(key) });
             }
             triggers

@@ -23,7 +23,7 @@ pub const TESTS: [&str; 36] = [
 
 /// Names that templates give a meaning of their own.
 #[rustfmt::skip]
-pub const RESERVED: [&str; 22] = [
-    "and", "caller", "debug", "dict", "else", "event", "false", "if", "in", "is", "loop", "namespace",
+pub const RESERVED: [&str; 23] = [
+    "and", "caller", "debug", "dict", "else", "event", "false", "if", "in", "input", "is", "loop", "namespace",
     "none", "not", "or", "range", "result", "row", "self", "super", "true", "None",
 ];

@@ -148,12 +148,8 @@ impl Queries {
 fn read_answer(query: &Query, answer: &Answer) -> Result<(Value, Bytes), QueryError> {
     let name: Arc<str> = query.name.as_str().into();
     let output = answer.output();
-    if let Some(refusal) = refusal(answer, output.as_ref()) {
-        return Err(match refusal {
-            Refusal::Unknown(answer) => QueryError::Unsupported { query: name, answer },
-            Refusal::Denied => QueryError::Denied { query: name },
-            Refusal::Other(answer) => QueryError::Refused { query: name, answer },
-        });
+    if let Some(error) = refused(Arc::clone(&name), answer, output.as_ref()) {
+        return Err(error);
     }
     let is_text = matches!(query.question, Question::Command(_) | Question::Data { .. });
     let raw = if is_text { output.unwrap_or_default() } else { message_text(answer) };
@@ -183,15 +179,9 @@ fn follow(value: Value, fields: &[String]) -> Value {
     fields.iter().fold(value, |value, field| value.get(field).cloned().unwrap_or_default())
 }
 
-enum Refusal {
-    Unknown(String),
-    Denied,
-    Other(String),
-}
-
-/// Whether the server refused, in either of its ways: `Response: Error`, or (13, in `Follows`) the
-/// words of its CLI for a command it does not know.
-fn refusal(answer: &Answer, output: Option<&Bytes>) -> Option<Refusal> {
+/// Why the server refused, if it did, in either of its ways: `Response: Error`, or (13, in `Follows`)
+/// the words of its CLI for a command it does not know.
+pub(super) fn refused(query: Arc<str>, answer: &Answer, output: Option<&Bytes>) -> Option<QueryError> {
     const UNKNOWN_COMMAND: &[u8] = b"No such command '";
     let first_line = |bytes: &[u8]| {
         String::from_utf8_lossy(bytes.split(|&byte| byte == b'\n').next().unwrap_or_default()).into_owned()
@@ -199,21 +189,23 @@ fn refusal(answer: &Answer, output: Option<&Bytes>) -> Option<Refusal> {
     if let Some(output) = output
         && output.starts_with(UNKNOWN_COMMAND)
     {
-        return Some(Refusal::Unknown(first_line(output)));
+        return Some(QueryError::Unsupported { query, answer: first_line(output) });
     }
     if !answer.is_error() {
         return None;
     }
     let text = answer.error_text().map(|text| first_line(text.as_bytes())).unwrap_or_default();
-    Some(match text.as_str() {
-        text if text.starts_with("Invalid/unknown command") => Refusal::Unknown(text.to_owned()),
-        text if text.starts_with("Permission denied") => Refusal::Denied,
-        text => Refusal::Other(text.to_owned()),
+    Some(if text.starts_with("Invalid/unknown command") {
+        QueryError::Unsupported { query, answer: text }
+    } else if text.starts_with("Permission denied") {
+        QueryError::Denied { query }
+    } else {
+        QueryError::Refused { query, answer: text }
     })
 }
 
 /// An answer of several messages as text: its headers, one a line, an empty line between messages.
-fn message_text(answer: &Answer) -> Bytes {
+pub(super) fn message_text(answer: &Answer) -> Bytes {
     let mut text = Vec::new();
     let messages = std::iter::once(answer.message()).chain(answer.items()).chain(answer.complete());
     for message in messages {

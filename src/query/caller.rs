@@ -13,7 +13,8 @@ pub struct Caller {
     pub uid: u32,
     /// Its group.
     pub gid: u32,
-    /// Its number; none where content is kept for a user, whichever of his processes reads.
+    /// Its number, or that of the thread that reads; none where content is kept for a user, whichever
+    /// of his processes reads.
     pub pid: Option<u32>,
 }
 
@@ -39,12 +40,18 @@ impl Caller {
     }
 }
 
+/// The process that a thread belongs to, from `/proc/PID/status` (see proc(5)).
+fn process_of(thread: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()
+}
+
 impl Object for Caller {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str()? {
             "uid" => Some(self.uid.into()),
             "gid" => Some(self.gid.into()),
-            "pid" => self.pid.map(Value::from),
+            "pid" => self.pid.map(|pid| process_of(pid).unwrap_or(pid).into()),
             "user" => Some(self.user().into()),
             _ => None,
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::alive::rotated_name;
 use crate::language::{Attributes, Content, Entry, Expression, Model, Segment, VariableId};
 
 /// An index of a place in its [`Layout`].
@@ -69,25 +70,30 @@ impl Layout {
             }
             layout.places[place.0].entry = Some(index);
         }
-        layout.reserve_names();
+        layout.reserve_names(model);
         layout
     }
 
-    fn reserve_names(&mut self) {
-        let reserved: Vec<_> = self.places.iter().map(|place| self.reserved_in(place)).collect();
+    fn reserve_names(&mut self, model: &Model) {
+        let reserved: Vec<_> = self.places.iter().map(|place| self.reserved_in(place, model)).collect();
         for (place, reserved) in self.places.iter_mut().zip(reserved) {
             place.reserved = reserved;
         }
     }
 
-    fn reserved_in(&self, directory: &Place) -> HashSet<Arc<str>> {
+    fn reserved_in(&self, directory: &Place, model: &Model) -> HashSet<Arc<str>> {
         let named = |place: &Place| -> Vec<_> {
             place.variables.iter().map(|id| self.place(*id).variable.clone()).collect()
         };
         let here = named(directory);
         let alike = self.places.iter().filter(|other| named(other).iter().any(|one| here.contains(one)));
-        let names = alike.chain([directory]).flat_map(|place| place.literals.keys());
-        names.map(|name| name.as_str().into()).collect()
+        let literals = alike.chain([directory]).flat_map(|place| &place.literals);
+        let names = literals.flat_map(|(name, id)| {
+            let entry = self.place(*id).entry(model);
+            let rotates = entry.is_some_and(|entry| matches!(entry.content, Content::Events(_)));
+            std::iter::once(name.as_str().into()).chain(rotates.then(|| rotated_name(name).into()))
+        });
+        names.collect()
     }
 
     /// The mount point.

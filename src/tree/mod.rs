@@ -5,6 +5,7 @@
 //! asked for, and says what it was computed from, so that a caller who keeps it knows when it is
 //! true no longer.
 
+mod alive;
 mod directory;
 mod error;
 mod kept;
@@ -15,6 +16,7 @@ mod node;
 mod print;
 mod render;
 
+pub use alive::{Alive, LONGEST_INPUT, LastAnswer, WriteError};
 pub use directory::{Directory, NameChange, Named};
 pub use error::{Step, TreeError};
 pub use kept::Keep;

@@ -27,7 +27,8 @@ impl Tree {
         let Some(entry) = self.layout().place(node.place).entry(model) else { return Ok(Bytes::new()) };
         let place = || model.source.text()[entry.span.clone()].to_owned();
         match &entry.content {
-            Content::Directory => Ok(Bytes::new()),
+            // what is alive has its bytes where it is served
+            Content::Directory | Content::LastAnswer | Content::Events(_) => Ok(Bytes::new()),
             Content::Text(bytes) => Ok(Bytes::copy_from_slice(bytes)),
             Content::Link(template) => self.template(&place(), template, None, bindings, reads),
             Content::Template { template, result } => {

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use astfs::language::{
-    Content, Format, LoadOptions, Model, OnError, Printed, Query, Question, SecretSource, Segment, load,
+    Content, Entry, Format, LoadOptions, Model, OnError, Printed, Query, Question, SecretSource, Segment,
+    load,
 };
 use astfs::parse::Parser;
 
@@ -24,7 +25,7 @@ fn query<'a>(model: &'a Model, name: &str) -> &'a Query {
 
 #[test]
 fn the_trees_that_come_with_astfs_have_no_mistakes() {
-    for path in ["trees/basic.toml", "trees/asterisk.toml"] {
+    for path in ["trees/basic.toml", "trees/asterisk.toml", "trees/alive.toml"] {
         assert!(!model(path).entries.is_empty());
     }
 }
@@ -118,6 +119,36 @@ fn what_reads_the_caller_is_personal_and_nothing_else_is() {
     assert_eq!(personal.len(), 2);
     let first = |name: &str| Segment::Literal(name.to_owned());
     assert!(personal.iter().all(|entry| entry.path.segments[0] == first("mine")));
+}
+
+#[test]
+fn what_is_alive_is_what_its_keys_say() {
+    let model = good("alive.toml");
+    assert_eq!(model.alive_directories().into_iter().collect::<Vec<_>>(), ["control", "events"]);
+    let entry = |name: &str| {
+        let named = |entry: &&Entry| entry.path.segments.last() == Some(&Segment::Literal(name.to_owned()));
+        model.entries.iter().find(named).expect("an entry")
+    };
+    let qualify = entry("qualify");
+    let write = qualify.write.as_ref().expect("a control file");
+    assert!(matches!((&write.question, &qualify.content), (Question::Command(_), Content::LastAnswer)));
+    assert_eq!(write.timeout, Duration::from_secs(9));
+    let matches = write.matches.as_ref().expect("a pattern");
+    assert!(matches.is_match("6001") && matches.is_match("all"));
+    assert!(!matches.is_match("6001 load") && !matches.is_match("all\n"), "all of the input has to match");
+    assert!(matches!(entry("verbose").content, Content::Raw(_)));
+    let modes: Vec<_> =
+        ["qualify", "reload", "verbose", "all", "whoami"].map(|name| entry(name).attributes.mode).into();
+    assert_eq!(modes, [Some(0o600), Some(0o620), Some(0o600), Some(0o400), None]);
+    let log = |name: &str| match &entry(name).content {
+        Content::Events(log) => {
+            (log.names.clone().map(|names| names.join(" ")), log.filter.is_some(), log.size)
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(log("all"), (None, false, 1024 * 1024));
+    assert_eq!(log("some"), (Some("peerstatus reload".into()), false, 1024 * 1024));
+    assert_eq!(log("sip"), (Some("peerstatus".into()), true, 64 * 1024));
 }
 
 #[test]

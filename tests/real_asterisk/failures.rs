@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use crate::ground::{ASTFS, PATIENCE, fields, is_there, measure, mount_tree, names, shipped, shipped_on_16};
+use crate::ground::{ASTFS, PATIENCE, fields, is_there, listing, measure, mount_tree, names, shipped};
 use crate::support::asterisk::{Asterisk, Version};
 use crate::support::mount;
 
@@ -18,22 +18,34 @@ fn errno(path: &Path) -> i32 {
 }
 
 #[test]
-fn a_server_that_is_killed_fails_promptly_and_all_is_asked_again_when_it_is_back() {
-    let Some((mut server, mounted)) = shipped_on_16(&[]) else { return };
+fn what_was_known_of_a_server_that_is_killed_is_shown_for_a_while_and_all_is_asked_again_when_it_is_back() {
+    if !mount::fuse_available() {
+        return;
+    }
+    let Some(mut server) = Asterisk::start(Version::V16) else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mounted = mount_tree(&with_defaults(folder.path(), "max_stale = \"3s\""), &server, ASTFS);
     let (peers, full) = (mounted.join("peers/sip"), mounted.join("users/sipfriends/6001/full"));
     let before = fields(&full);
     assert!(is_there(&peers.join("person")));
 
     server.kill();
+    let killed = Instant::now();
     let down = [libc::ECONNREFUSED, libc::EHOSTDOWN];
-    measure("reads fail after the kill", PATIENCE, || fs::read(&full).is_err());
-    for path in [&full, &mounted.join("users/sipfriends/6002/codecs"), &peers.join("person/full")] {
+    let unknown = mounted.join("users/sipfriends/6002/codecs");
+    measure("what nobody had read fails after the kill", PATIENCE, || fs::read(&unknown).is_err());
+    if killed.elapsed() < Duration::from_secs(2) {
+        assert_eq!(fields(&full), before, "the last good content is shown");
+        assert!(is_there(&peers.join("person")), "and the names that were known");
+    }
+    measure("reads fail when it is too old", PATIENCE, || fs::read(&full).is_err());
+    for path in [&full, &unknown, &peers.join("person/full")] {
         let begin = Instant::now();
         let errno = errno(path);
         assert!(down.contains(&errno), "{}: errno {errno}", path.display());
         assert!(begin.elapsed() < Duration::from_secs(1), "{}: {:?}", path.display(), begin.elapsed());
     }
-    let error = fs::read_dir(&peers).expect_err("an empty directory would be a lie");
+    let error = listing(&peers).expect_err("an empty directory would be a lie");
     assert!(error.raw_os_error().is_some_and(|errno| down.contains(&errno)), "{error}");
     assert_eq!(names(mounted.path()), ["config", "peers", "users"]);
     assert_eq!(names(&mounted.join("users")), ["iax2", "sipfriends", "sipusers"]);
@@ -49,15 +61,15 @@ fn a_server_that_is_killed_fails_promptly_and_all_is_asked_again_when_it_is_back
     assert!(mounted.is_mounted());
 }
 
-/// The shipped tree with questions that wait a second at most.
-fn impatient(folder: &Path) -> PathBuf {
+/// The shipped tree with these defaults.
+fn with_defaults(folder: &Path, defaults: &str) -> PathBuf {
     let shipped = shipped();
     let text = fs::read_to_string(&shipped).expect("the shipped tree can be read");
     let templates = shipped.ancestors().nth(2).expect("it is in the project").join("templates");
     std::os::unix::fs::symlink(templates, folder.join("templates")).expect("a link to the templates");
     fs::create_dir(folder.join("trees")).expect("a folder for the tree");
     let tree = folder.join("trees/asterisk.toml");
-    fs::write(&tree, format!("{text}\n[defaults]\ntimeout = \"1s\"\n")).expect("a tree file");
+    fs::write(&tree, format!("{text}\n[defaults]\n{defaults}\n")).expect("a tree file");
     tree
 }
 
@@ -68,7 +80,7 @@ fn a_server_that_is_suspended_costs_the_deadline_and_no_more() {
     }
     let Some(server) = Asterisk::start(Version::V16) else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mounted = mount_tree(&impatient(folder.path()), &server, ASTFS);
+    let mounted = mount_tree(&with_defaults(folder.path(), "timeout = \"1s\""), &server, ASTFS);
     let friends = mounted.join("users/sipfriends");
     let known = fields(&friends.join("6001/full"));
 

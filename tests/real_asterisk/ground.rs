@@ -84,6 +84,11 @@ pub fn names(path: &Path) -> Vec<String> {
     names
 }
 
+/// Whether a directory can be listed: the first of its names tells.
+pub fn listing(path: &Path) -> std::io::Result<()> {
+    fs::read_dir(path)?.next().transpose().map(drop)
+}
+
 /// Everything below a directory, in no order, links not followed.
 pub fn walk(path: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::libc;
 
-use crate::ground::{ASTFS, REPORTING, User, fields, is_there, mount_tree, names, shipped, text};
+use crate::ground::{ASTFS, REPORTING, User, fields, is_there, listing, mount_tree, names, shipped, text};
 use crate::support::asterisk::{Asterisk, Version};
 use crate::support::mount;
 
@@ -29,7 +29,7 @@ fn a_user_who_may_run_no_commands_gets_what_needs_none() {
     }
     assert_eq!(names(&mounted.join("users/sipfriends")), ["_offline", "_online"]);
     for directory in ["users/sipusers", "users/sipusers/_offline", "users/iax2"] {
-        let error = fs::read_dir(mounted.join(directory)).expect_err("that takes a command");
+        let error = listing(&mounted.join(directory)).expect_err("that takes a command");
         assert_eq!(error.raw_os_error(), Some(libc::EACCES), "{directory}: {error}");
     }
     assert_eq!(fields(&mounted.join("peers/iax2/iax1/full"))["Dynamic"], "yes");

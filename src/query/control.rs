@@ -1,0 +1,77 @@
+//! What is written to a control file, sent to the server: once, and never again by itself.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::ask::{message_text, refused};
+use super::error::QueryError;
+use super::queries::Queries;
+use super::reads::{Reads, Unready};
+use super::scope::{Bindings, Scope};
+use crate::ami::Action;
+use crate::language::{Question, TemplateName, Write};
+use crate::parse::text;
+
+/// What the server said to an input.
+#[derive(Debug)]
+pub struct Said {
+    /// A command's output; otherwise the headers of the answer, one a line.
+    pub text: Bytes,
+    /// Why the server did not do it, if it did not.
+    pub refusal: Option<QueryError>,
+}
+
+impl Queries {
+    /// The action that an input asks for; `place` is whose input it is, for errors.
+    ///
+    /// # Errors
+    /// [`Unready::Wanted`] if something has to be asked first; it is noted in `reads`.
+    /// [`QueryError::Unsendable`] if the input cannot be put into a question.
+    pub fn action_of_input(
+        self: &Arc<Self>,
+        place: &str,
+        write: &Write,
+        input: &str,
+        bindings: &Bindings,
+        reads: &Reads,
+    ) -> Result<Action, Unready> {
+        let render = |template: &TemplateName| -> Result<Vec<u8>, Unready> {
+            let scope = Scope::new(self, bindings, reads).with("input", input.into());
+            let rendered = self.model().templates.render(template, scope.context());
+            let rendered = rendered.map_err(|error| self.template_error(place, &error, reads))?;
+            Ok(text::encode(&rendered).into_owned())
+        };
+        let unsendable = |error| Unready::Failed(QueryError::Unsendable { query: place.into(), error });
+        match &write.question {
+            Question::Command(command) => Action::command(render(command)?).map_err(unsendable),
+            Question::Action { name, headers } => {
+                let mut action = Action::new(render(name)?).map_err(unsendable)?;
+                for (header, value) in headers {
+                    action = action.with(header, render(value)?).map_err(unsendable)?;
+                }
+                Ok(action)
+            }
+            Question::Data { .. } | Question::Any(_) | Question::Value(_) => {
+                let message = "does nothing".to_owned();
+                Err(QueryError::Template { place: place.into(), message }.into())
+            }
+        }
+    }
+
+    /// Sends an action for its effect.
+    ///
+    /// # Errors
+    /// Why there is no answer. Unless there was no connection, it is not known what was done.
+    pub async fn act(&self, place: &str, write: &Write, action: Action) -> Result<Said, QueryError> {
+        let query: Arc<str> = place.into();
+        let Some(server) = &self.server else { return Err(QueryError::NoServer { query }) };
+        let answer = server.ask(action, write.timeout).await;
+        let answer = answer.map_err(|error| QueryError::NoAnswer { query: Arc::clone(&query), error })?;
+        let output = answer.output();
+        let refusal = refused(query, &answer, output.as_ref());
+        let is_command = matches!(write.question, Question::Command(_));
+        let text = output.filter(|_| is_command).unwrap_or_else(|| message_text(&answer));
+        Ok(Said { text, refusal })
+    }
+}

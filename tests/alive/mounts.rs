@@ -1,0 +1,157 @@
+//! The mounts inside the mount: who may enter, and how they end.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+use astfs::simulator::{Content, Peer, Version};
+use nix::sys::signal::Signal;
+
+use super::{PATIENCE, mount};
+use crate::support::mount::{Mounted, astfs, fuse_available, is_mounted};
+use crate::support::nobody::{as_nobody, assert_refused, can_become_nobody, let_others_near};
+use crate::support::simulated::{Simulated, TreeFile, run_within, shipped, text};
+use crate::support::wait_until;
+
+const ALIVE: [&str; 2] = ["control", "events"];
+
+fn server() -> Simulated {
+    let qualify = [("Action", "Command"), ("Command", "sip qualify peer alice")];
+    let answer = "Response: Success\r\nMessage: Command output follows\r\nOutput: asked\r\n\r\n";
+    Simulated::start(Content::new(Version::Asterisk16).peer(Peer::new("alice")).answer(&qualify, answer))
+}
+
+/// How many mounts begin at a path or below it.
+fn mounts_at(path: &Path) -> usize {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").expect("Linux lists mounts");
+    let at = |line: &str| line.split(' ').nth(4).is_some_and(|at| Path::new(at).starts_with(path));
+    mounts.lines().filter(|line| at(line)).count()
+}
+
+/// Runs `astfs umount`.
+#[track_caller]
+fn umount(path: &Path) {
+    let output = run_within(PATIENCE, astfs().arg("umount").arg(path));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_tree_that_comes_with_astfs_does_what_it_says() {
+    if !fuse_available() {
+        return;
+    }
+    let server = server();
+    let mounted = mount(&server, &shipped("alive.toml"), &[], &ALIVE);
+    assert_eq!(mounts_at(mounted.path()), 3);
+    fs::write(mounted.join("control/qualify"), "alice\n").expect("it is done");
+    assert_eq!(fs::read_to_string(mounted.join("control/qualify")).expect("it reads"), "asked\n");
+    assert!(fs::write(mounted.join("control/qualify"), "alice; core stop now").is_err());
+    assert!(server.register("alice"));
+    let told = || fs::read_to_string(mounted.join("events/peers")).is_ok_and(|log| log.contains("SIP/alice"));
+    assert!(wait_until(PATIENCE, told), "{}", mounted.stderr());
+}
+
+#[test]
+fn a_tree_without_anything_alive_is_one_mount() {
+    if !fuse_available() {
+        return;
+    }
+    let mounted =
+        Mounted::start(&shipped("basic.toml"), [""; 0], &[]).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(mounts_at(mounted.path()), 1);
+}
+
+#[test]
+fn all_mounts_go_with_the_signal_and_with_umount_also_while_a_log_is_open() {
+    if !fuse_available() {
+        return;
+    }
+    let server = server();
+    for by_signal in [Some(Signal::SIGTERM), Some(Signal::SIGINT), None] {
+        let mut mounted = mount(&server, &shipped("alive.toml"), &[], &ALIVE);
+        assert!(server.register("alice"));
+        let read = || fs::read(mounted.join("events/all")).is_ok_and(|log| !log.is_empty());
+        assert!(wait_until(PATIENCE, read));
+        let mut holder = File::open(mounted.join("events/all")).expect("it opens");
+        match by_signal {
+            Some(signal) => mounted.signal(signal),
+            None => umount(mounted.path()),
+        }
+        if by_signal.is_none() {
+            let mut log = String::new();
+            holder.read_to_string(&mut log).expect("the holder reads on");
+            assert!(log.contains("SIP/alice"), "{log}");
+            drop(holder);
+        }
+        let status = mounted.wait(PATIENCE).unwrap_or_else(|| panic!("{by_signal:?} does not end it"));
+        assert_eq!(status.code(), Some(0), "{}", mounted.stderr());
+        assert_eq!(mounts_at(mounted.path()), 0, "{by_signal:?}");
+    }
+}
+
+#[test]
+fn what_a_crash_leaves_behind_is_cleared_by_umount_and_by_recover() {
+    if !fuse_available() {
+        return;
+    }
+    let server = server();
+    for recover in [false, true] {
+        let mut mounted = mount(&server, &shipped("alive.toml"), &[], &ALIVE);
+        mounted.signal(Signal::SIGKILL);
+        mounted.wait(PATIENCE).expect("nobody survives SIGKILL");
+        assert_eq!(mounts_at(mounted.path()), 3, "the kernel keeps them");
+        if recover {
+            let mut again = astfs();
+            again.arg("mount").arg(shipped("alive.toml")).arg(mounted.path()).arg("--recover");
+            again.envs(server.environment());
+            let again = Mounted::run(again, mounted.path()).unwrap_or_else(|error| panic!("{error}"));
+            let whole = || ALIVE.iter().all(|directory| is_mounted(&again.join(directory)));
+            assert!(wait_until(PATIENCE, whole), "{}", again.stderr());
+            assert_eq!(mounts_at(mounted.path()), 3, "and none below");
+            fs::write(again.join("control/qualify"), "alice\n").expect("it works again");
+            let (status, said) = again.unmount();
+            assert_eq!(status.code(), Some(0), "{said}");
+        } else {
+            umount(mounted.path());
+        }
+        assert_eq!(mounts_at(mounted.path()), 0);
+        assert_eq!(fs::read_dir(mounted.path()).expect("the directory is back").count(), 0);
+    }
+}
+
+#[test]
+fn only_the_modes_decide_what_others_may_read_and_write() {
+    if !fuse_available() || !can_become_nobody() {
+        return;
+    }
+    let server = server();
+    let tree = TreeFile::new(
+        "[tree]\n\
+         \"control/ours\" = { write = { command = \"sip qualify peer {{ input }}\" } }\n\
+         \"control/theirs\" = { write = { command = \"sip qualify peer {{ input }}\" }, mode = \"0622\" }\n\
+         \"events/ours\" = { events = \"*\" }\n\
+         \"events/theirs\" = { events = \"*\", mode = \"0444\" }\n",
+    );
+    let mounted = mount(&server, &tree.path(), &["--allow-other"], &ALIVE);
+    let_others_near(&mounted);
+    let write = |name: &str| {
+        let path = mounted.join("control").join(name);
+        as_nobody("sh", ["-c".as_ref(), "echo alice > \"$0\"".as_ref(), path.as_os_str()])
+    };
+    server.forget_asked();
+    assert_refused(write("ours"));
+    assert_eq!(server.questions(), [""; 0]);
+    assert_eq!(write("theirs").as_deref(), Ok(""));
+    assert_eq!(server.questions(), ["sip qualify peer alice"]);
+    let cat = |path: &str| as_nobody("cat", [mounted.join(path)]);
+    for closed in ["control/ours", "control/theirs", "events/ours"] {
+        assert_refused(cat(closed));
+    }
+    assert!(cat("events/theirs").is_ok());
+    drop(mounted);
+
+    let mounted = mount(&server, &tree.path(), &[], &ALIVE);
+    let_others_near(&mounted);
+    assert_refused(as_nobody("cat", [mounted.join("events/theirs")]));
+    assert_refused(as_nobody("ls", [mounted.join("control")]));
+}
