@@ -152,6 +152,13 @@ impl Table {
         state.current.as_ref()?.outcome.as_ref().ok()?.record(key).cloned()
     }
 
+    /// Whether a record is the one that its key finds, and no other bears that key.
+    pub(super) fn tells(&self, key: &str, value: &Value) -> bool {
+        let state = self.state();
+        let snapshot = state.current.as_ref().and_then(|current| current.outcome.as_ref().ok());
+        snapshot.is_some_and(|snapshot| !snapshot.repeats(key) && same(snapshot.record(key), Some(value)))
+    }
+
     /// The version that is kept now.
     pub(super) fn version(&self) -> u64 {
         self.state().current.as_ref().map_or(0, |current| current.version)
