@@ -108,6 +108,11 @@ impl Table {
         self.asking.load(Ordering::Acquire)
     }
 
+    /// Whether events concerned some of its records, and nobody is asking for them.
+    pub(super) fn is_left_alone(&self) -> bool {
+        !self.is_asking() && !self.state().pending.is_empty()
+    }
+
     /// Notes whether they are.
     pub(super) fn set_asking(&self, asking: bool) {
         self.asking.store(asking, Ordering::Release);
