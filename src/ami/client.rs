@@ -119,6 +119,11 @@ impl Client {
         answer.await.unwrap_or_else(|_| Err(shared.lost()))
     }
 
+    /// The server's address.
+    pub fn address(&self) -> &Address {
+        &self.inner.shared.address
+    }
+
     /// The state, and what becomes of it.
     pub fn state(&self) -> watch::Receiver<State> {
         self.inner.shared.state.subscribe()

@@ -39,6 +39,8 @@ fn file_type(kind: tree::Kind) -> FileType {
 
 /// Names that stand in every directory.
 const DOTS: [&str; 2] = [".", ".."];
+/// What the names of our extended attributes begin with.
+const ATTRIBUTES: &str = "user.astfs.";
 /// So many names of a directory are taken at once.
 const AT_ONCE: usize = 64;
 
@@ -114,12 +116,12 @@ impl Filesystem for TreeFilesystem {
             Err(error) => return reply.error(error),
         };
         let name = text::decode(name.as_bytes()).into_owned();
-        let user = request.uid();
+        let reader = (request.uid(), request.gid());
         self.shared.answer(
             "lookup",
             Some(parent),
             move |shared, reads| {
-                let shown = shared.shown(shared.tree.find_now(&directory, &name, reads)?, user);
+                let shown = shared.shown(shared.tree.find_now(&directory, &name, reads)?, reader);
                 let content = shared.content(&shown, reads)?;
                 Ok((shown, content))
             },
@@ -249,7 +251,7 @@ impl Filesystem for TreeFilesystem {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
-        let user = request.uid();
+        let reader = (request.uid(), request.gid());
         self.listed(number, offset, move |shared, directory| {
             let directory = match directory {
                 Ok(directory) => directory,
@@ -270,7 +272,7 @@ impl Filesystem for TreeFilesystem {
                 let Some(last) = names.last() else { break };
                 cookie = last.cookie;
                 for named in names {
-                    if shared.add_entry(named, user, &mut reply) {
+                    if shared.add_entry(named, reader, &mut reply) {
                         return reply.ok();
                     }
                 }
@@ -289,11 +291,32 @@ impl Filesystem for TreeFilesystem {
         reply.error(Errno::ENOSYS);
     }
 
-    fn getxattr(&self, _request: &Request, _number: INodeNo, _name: &OsStr, _size: u32, reply: ReplyXattr) {
-        reply.error(Errno::ENOSYS);
+    fn getxattr(&self, _request: &Request, number: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        self.shared.counters.request(Kind::Other);
+        let Some(name) = name.to_str().and_then(|name| name.strip_prefix(ATTRIBUTES)) else {
+            // programs that look for access lists on every file ask no more once they are told this
+            return reply.error(Errno::EOPNOTSUPP);
+        };
+        let standing = self.shared.standing(number).unwrap_or_default();
+        match standing.into_iter().find(|(known, _)| *known == name) {
+            Some((_, value)) => give(value.as_bytes(), size, reply),
+            None => reply.error(Errno::ENODATA),
+        }
     }
 
-    fn listxattr(&self, _request: &Request, _number: INodeNo, _size: u32, reply: ReplyXattr) {
-        reply.error(Errno::ENOSYS);
+    fn listxattr(&self, _request: &Request, number: INodeNo, size: u32, reply: ReplyXattr) {
+        self.shared.counters.request(Kind::Other);
+        let standing = self.shared.standing(number).unwrap_or_default();
+        let names: String = standing.iter().map(|(name, _)| format!("{ATTRIBUTES}{name}\0")).collect();
+        give(names.as_bytes(), size, reply);
+    }
+}
+
+/// Gives an extended attribute, or its size to who asks how much room it takes (getxattr(2)).
+fn give(value: &[u8], size: u32, reply: ReplyXattr) {
+    match size as usize {
+        0 => reply.size(value.len() as u32),
+        room if room < value.len() => reply.error(Errno::ERANGE),
+        _ => reply.data(value),
     }
 }

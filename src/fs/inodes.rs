@@ -17,13 +17,13 @@ use crate::tree::{Node, Rendered};
 pub struct Shown {
     /// The node of the tree.
     pub node: Node,
-    /// The only user it is for; none if it is for everybody.
-    pub user: Option<u32>,
+    /// The only user, in this group, it is for; none if it is for everybody.
+    pub reader: Option<(u32, u32)>,
 }
 
 impl From<Node> for Shown {
     fn from(node: Node) -> Shown {
-        Shown { node, user: None }
+        Shown { node, reader: None }
     }
 }
 
@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn each_user_has_an_inode_of_his_own() {
         let mut inodes = Inodes::new();
-        let of = |user| Shown { user: Some(user), ..shown("a") };
+        let of = |user| Shown { reader: Some((user, user)), ..shown("a") };
         let one = inodes.place(&of(1), content("for one"), None).number;
         let two = inodes.place(&of(2), content("for two"), None).number;
         assert_ne!(one, two);

@@ -44,6 +44,10 @@ impl Keep for Publisher {
         self.0.notices.tell(names.chain([Notice::Names(number)]));
     }
 
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.0.all_counters()
+    }
+
     fn directory_lost(&self, directory: &Node) {
         let number = self.0.inodes().touch(&directory.clone().into());
         self.0.notices.tell(number.map(Notice::Names));

@@ -75,10 +75,10 @@ impl Shared {
         }
     }
 
-    /// What a node shows to a user.
-    pub fn shown(&self, node: Node, user: u32) -> Shown {
-        let user = self.tree.is_personal(&node).then_some(user);
-        Shown { node, user }
+    /// What a node shows to a user in a group.
+    pub fn shown(&self, node: Node, reader: (u32, u32)) -> Shown {
+        let reader = self.tree.is_personal(&node).then_some(reader);
+        Shown { node, reader }
     }
 
     /// What is to be shown, unless it is a directory. Where its inode's content is still true, nothing
@@ -89,13 +89,14 @@ impl Shared {
         }
         let known = self.inodes().current(shown).and_then(|inode| inode.content.clone());
         if let Some(content) = known
+            && !self.tree.is_volatile(&shown.node)
             && self.tree.still_true(&shown.node, &content.used)
         {
             return Ok(Some(content));
         }
         self.counters.renders();
-        let reads = match shown.user {
-            Some(uid) => &reads.for_caller(Caller { uid, gid: group_of(uid), pid: None }),
+        let reads = match shown.reader {
+            Some((uid, gid)) => &reads.for_caller(Caller { uid, gid, pid: None }),
             None => reads,
         };
         self.tree.content_now(&shown.node, reads).map(Some)
@@ -109,7 +110,7 @@ impl Shared {
             return Placed { number, replaced: None, release: None };
         }
         // what is for one user is looked up each time, so nobody need tell when it changes
-        let kept = content.as_ref().filter(|_| shown.user.is_none());
+        let kept = content.as_ref().filter(|_| shown.reader.is_none() && !self.tree.is_volatile(&shown.node));
         let kept = kept.and_then(|content| self.tree.keep(&shown.node, &content.used));
         let placed = self.inodes().place(shown, content, kept);
         placed.release.into_iter().for_each(|number| self.tree.release(number));
@@ -143,9 +144,9 @@ impl Shared {
             Kind::Link => (FileType::Symlink, 1),
         };
         let mode = attributes.mode.unwrap_or_default();
-        let (uid, perm) = match inode.shown.user {
+        let (uid, perm) = match inode.shown.reader {
             // nobody else can open it again, not even by a descriptor that is passed on
-            Some(user) if kind == FileType::RegularFile => (user, mode & 0o400),
+            Some((user, _)) if kind == FileType::RegularFile => (user, mode & 0o400),
             _ => (attributes.uid.unwrap_or(self.owner.0), mode),
         };
         FileAttr {
@@ -175,7 +176,7 @@ impl Shared {
             None => self.listing_lifetime(&shown.node),
             Some(_) => FOR_EVER,
         };
-        if shown.user.is_some() {
+        if shown.reader.is_some() || self.tree.is_volatile(&shown.node) {
             return (Duration::ZERO, attributes);
         }
         let content = content.and_then(|content| self.tree.queries().until(&content.used));
@@ -206,6 +207,40 @@ impl Shared {
         reply.entry_with_ttls(&known, &name, &attributes, GENERATION);
     }
 
+    /// How often what happened, and how much there is.
+    pub fn all_counters(&self) -> Vec<(&'static str, u64)> {
+        let mut counters = self.counters.all();
+        let inodes = self.inodes();
+        counters.push(("inodes", inodes.count() as u64));
+        counters.push(("rendered_bytes", inodes.bytes() as u64));
+        drop(inodes);
+        counters.push(("fuse_notifications", self.notices.sent()));
+        counters
+    }
+
+    /// How the content of an inode stands, as extended attributes without their prefix.
+    pub fn standing(&self, number: INodeNo) -> Option<Vec<(&'static str, String)>> {
+        let (used, shown) = {
+            let inodes = self.inodes();
+            let inode = inodes.get(number)?;
+            (inode.content.as_ref().map(|content| Arc::clone(&content.used)), inode.shown.clone())
+        };
+        let used = match used {
+            Some(used) => used,
+            None => Arc::new(self.tree.directory_known(&shown.node)?.used()),
+        };
+        let standing = self.tree.queries().standing(&used);
+        let age = standing.asked.map_or_else(String::new, |at| at.elapsed().as_secs_f64().to_string());
+        let queries: Vec<String> = standing.queries.into_iter().collect();
+        Some(vec![
+            ("age", age),
+            ("error", standing.error.unwrap_or_default()),
+            ("query", queries.join(",")),
+            ("stale", u8::from(standing.stale).to_string()),
+            ("version", number.0.to_string()),
+        ])
+    }
+
     pub fn is_directory(&self, shown: &Shown) -> bool {
         self.tree.kind(&shown.node) == Kind::Directory
     }
@@ -214,8 +249,8 @@ impl Shared {
     ///
     /// What is not known is listed without a size, and asked for when somebody looks at it: a listing
     /// never waits for contents.
-    pub fn add_entry(&self, named: Named, user: u32, reply: &mut ReplyDirectoryPlus) -> bool {
-        let shown = self.shown(named.node, user);
+    pub fn add_entry(&self, named: Named, reader: (u32, u32), reply: &mut ReplyDirectoryPlus) -> bool {
+        let shown = self.shown(named.node, reader);
         let content = self.content(&shown, &Reads::new(Manner::of_reader())).ok().flatten();
         let (lifetime, attributes_live) = self.lifetimes(&shown, content.as_ref());
         let lifetime = lifetime.min(attributes_live);
@@ -291,12 +326,6 @@ impl Shared {
 
 fn remaining(until: Option<Instant>) -> Duration {
     until.map_or(FOR_EVER, |until| until.saturating_duration_since(Instant::now()))
-}
-
-/// The group of a user, as this machine knows him.
-fn group_of(uid: u32) -> u32 {
-    let known = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
-    known.map_or(uid, |user| user.gid.as_raw())
 }
 
 /// A failed request is told once, here, unless it only says that a name does not exist or the

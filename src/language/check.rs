@@ -245,6 +245,9 @@ fn check_variables(
     }
 }
 
+/// The directory at the mount point in which the state of the mount is shown.
+pub const STATUS_DIRECTORY: &str = ".astfs";
+
 /// Two entries on one path, or a file where another entry needs a directory.
 fn check_paths(loader: &mut Loader, entries: &[Entry]) {
     let mut files: HashMap<&[Segment], &Entry> = HashMap::new();
@@ -254,6 +257,13 @@ fn check_paths(loader: &mut Loader, entries: &[Entry]) {
             let help = Some("leave one of them out".into());
             let message = format!("this path stands here twice, first in line {line}");
             loader.reader.error(entry.span.clone(), message, "the same path again", help);
+        }
+    }
+    for entry in entries {
+        if matches!(entry.path.segments.first(), Some(Segment::Literal(name)) if name == STATUS_DIRECTORY) {
+            let help = Some(format!("name it otherwise: the mount's own state stands in `{STATUS_DIRECTORY}`"));
+            let message = format!("`{STATUS_DIRECTORY}` at the mount point is taken");
+            loader.reader.error(entry.span.clone(), message, "taken", help);
         }
     }
     for entry in entries.iter().filter(|entry| matches!(entry.content, Content::Events(_))) {

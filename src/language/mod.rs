@@ -24,6 +24,7 @@ mod value;
 mod variable;
 mod words;
 
+pub use check::STATUS_DIRECTORY;
 pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
 pub use load::{LoadOptions, load};
 pub use model::{

@@ -1,6 +1,7 @@
 //! How many questions a server is asked at a time, and which first.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,7 @@ pub struct Asking {
     permits: Semaphore,
     background: Semaphore,
     in_flight: Mutex<HashMap<Action, watch::Receiver<Option<Told>>>>,
+    sent: AtomicU64,
 }
 
 impl Default for Asking {
@@ -45,6 +47,7 @@ impl Default for Asking {
             permits: Semaphore::new(IN_FLIGHT),
             background: Semaphore::new(IN_BACKGROUND),
             in_flight: Mutex::default(),
+            sent: AtomicU64::new(0),
         }
     }
 }
@@ -52,6 +55,11 @@ impl Default for Asking {
 impl Asking {
     fn in_flight(&self) -> MutexGuard<'_, HashMap<Action, watch::Receiver<Option<Told>>>> {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many questions were sent.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// Asks, or joins the same question in flight, whichever query it was asked for.
@@ -100,6 +108,7 @@ impl Asking {
             Urgency::Interactive => None,
         };
         let _permit = self.permits.acquire().await.ok();
+        self.sent.fetch_add(1, Ordering::Relaxed);
         let asked = Instant::now();
         let answer = server.ask(action.clone(), deadline).await.map(Arc::new);
         Told { answer, asked, session: server.session() }

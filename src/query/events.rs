@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::broadcast::error::RecvError;
 
@@ -21,6 +22,7 @@ impl Queries {
         loop {
             match events.recv().await {
                 Ok(message) => {
+                    self.counters.events.fetch_add(1, Ordering::Relaxed);
                     let Some(name) = message.event() else { continue };
                     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
                     for (query, trigger) in concerned.get(name.as_str()).into_iter().flatten() {

@@ -1,7 +1,7 @@
 //! Whether there is a connection, and since when.
 
 use std::sync::PoisonError;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::queries::Queries;
 
@@ -23,6 +23,11 @@ impl Default for Link {
 }
 
 impl Link {
+    /// How long it has been so.
+    pub fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
     /// Since when there is no connection any more; none while there is one, or was none ever.
     pub fn down_since(&self) -> Option<Instant> {
         (self.session.is_none() && self.epoch > 0).then_some(self.since)

@@ -27,11 +27,11 @@ mod refreshed;
 mod scope;
 mod server;
 mod snapshot;
+mod standing;
 mod table;
 
 pub use besides::Besides;
 pub use caller::Caller;
-pub use cell::Standing;
 pub use control::Said;
 pub use dependents::Dependent;
 pub use error::{FailureKind, QueryError};
@@ -43,6 +43,7 @@ pub use refresh::{Keeper, Outdated};
 pub use scope::{Binding, Bindings, Scope, View};
 pub use server::Server;
 pub use snapshot::Snapshot;
+pub use standing::{ContentStanding, QueryStanding};
 pub use table::Table;
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::reads::{Manner, Reads, Unready, Used, same};
 use super::scope::{Bindings, Scope, View};
 use super::server::Server;
 use super::snapshot::Snapshot;
+use super::standing::Counters;
 use super::table::Table;
 use crate::ami::Action;
 use crate::language::{
@@ -46,6 +47,7 @@ pub struct Queries {
     pub(super) agenda: Agenda,
     pub(super) asking: Asking,
     pub(super) link: Mutex<Link>,
+    pub(super) counters: Counters,
 }
 
 /// What is known of one query.
@@ -112,8 +114,8 @@ impl Queries {
             }
         });
         let states = states.collect();
-        let (agenda, asking, link) = Default::default();
-        Arc::new(Queries { model, server, states, agenda, asking, link })
+        let (agenda, asking, link, counters) = Default::default();
+        Arc::new(Queries { model, server, states, agenda, asking, link, counters })
     }
 
     /// The tree's model.

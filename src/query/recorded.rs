@@ -102,6 +102,10 @@ impl Server for Recorded {
         *self.session.borrow()
     }
 
+    fn description(&self) -> String {
+        "recorded answers".to_owned()
+    }
+
     fn session_changes(&self, known: Option<u64>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
             let _ = self.session.subscribe().wait_for(|session| *session != known).await;

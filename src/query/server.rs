@@ -20,6 +20,9 @@ pub trait Server: Send + Sync {
     /// connection. Answers of another session are not fresh any more.
     fn session(&self) -> Option<u64>;
 
+    /// What it is, for people: its address, and what it said of itself.
+    fn description(&self) -> String;
+
     /// Waits until the session may be another than `known`.
     fn session_changes(&self, known: Option<u64>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 
@@ -34,6 +37,15 @@ impl Server for Client {
 
     fn session(&self) -> Option<u64> {
         session(&self.state().borrow())
+    }
+
+    fn description(&self) -> String {
+        let said = match &*self.state().borrow() {
+            State::Connecting => "connecting".to_owned(),
+            State::Connected { version, .. } => version.clone(),
+            State::Down { reason, .. } => reason.to_string(),
+        };
+        format!("{} ({said})", self.address())
     }
 
     fn session_changes(&self, known: Option<u64>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

@@ -174,6 +174,11 @@ impl Table {
         self.state().current.as_ref().and_then(|current| current.until)
     }
 
+    /// What it was computed from.
+    pub(super) fn used(&self) -> Used {
+        self.state().current.as_ref().map(|current| current.used.clone()).unwrap_or_default()
+    }
+
     /// Whether what is kept may be given out as it is.
     pub(super) fn is_current(&self, link: u64) -> bool {
         let dirty = self.dirty.load(Ordering::Acquire);

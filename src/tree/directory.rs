@@ -183,6 +183,11 @@ impl Directory {
             && queries.are_current(&state.used)
     }
 
+    /// What it was made from.
+    pub fn used(&self) -> Used {
+        self.state().used.clone()
+    }
+
     /// Whether it was ever made.
     pub fn is_made(&self) -> bool {
         self.state().known

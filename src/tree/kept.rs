@@ -23,6 +23,8 @@ pub trait Keep: Send + Sync {
     fn names_changed(&self, directory: &Node, changes: Vec<NameChange>);
     /// What a directory holds cannot be told any more.
     fn directory_lost(&self, directory: &Node);
+    /// How often what happened, by names.
+    fn counters(&self) -> Vec<(&'static str, u64)>;
 }
 
 /// All that is kept, by numbers.

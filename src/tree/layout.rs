@@ -6,6 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::alive::rotated_name;
+use super::status::Status;
 use crate::language::{Attributes, Content, Entry, Expression, Model, Segment, VariableId};
 
 /// An index of a place in its [`Layout`].
@@ -40,6 +41,8 @@ pub struct Place {
     /// that holds the same records. So a record has the same name in both, and a link from one leads
     /// to its directory in the other.
     pub reserved: HashSet<Arc<str>>,
+    /// What of the status directory stands here.
+    pub status: Option<Status>,
 }
 
 /// A path variable in a segment.
@@ -57,12 +60,14 @@ pub struct Named {
 #[derive(Debug)]
 pub struct Layout {
     places: Vec<Place>,
+    /// The status directory, which stands at the mount point and is not listed.
+    hidden: Option<PlaceId>,
 }
 
 impl Layout {
     /// The places that a model's entries describe.
     pub fn new(model: &Model) -> Layout {
-        let mut layout = Layout { places: vec![Place::default()] };
+        let mut layout = Layout { places: vec![Place::default()], hidden: None };
         for (index, entry) in model.entries.iter().enumerate() {
             let mut place = Layout::ROOT;
             for segment in &entry.path.segments {
@@ -71,6 +76,7 @@ impl Layout {
             layout.places[place.0].entry = Some(index);
         }
         layout.reserve_names(model);
+        layout.add_status(model);
         layout
     }
 
@@ -94,6 +100,29 @@ impl Layout {
             std::iter::once(name.as_str().into()).chain(rotates.then(|| rotated_name(name).into()))
         });
         names.collect()
+    }
+
+    /// A place below another that nothing in it leads to.
+    pub(super) fn hidden_child(&mut self, parent: PlaceId) -> PlaceId {
+        self.places.push(Place { parent: Some(parent), ..Place::default() });
+        PlaceId(self.places.len() - 1)
+    }
+
+    /// A place of that name in the status directory.
+    pub(super) fn status_child(&mut self, parent: PlaceId, name: &str, status: Status) -> PlaceId {
+        let id = self.hidden_child(parent);
+        self.places[id.0].status = Some(status);
+        self.places[parent.0].literals.insert(name.to_owned(), id);
+        id
+    }
+
+    pub(super) fn set_hidden(&mut self, place: PlaceId) {
+        self.hidden = Some(place);
+    }
+
+    /// The status directory.
+    pub(super) fn hidden(&self) -> Option<PlaceId> {
+        self.hidden
     }
 
     /// The mount point.
@@ -147,6 +176,7 @@ impl Place {
     /// What stands here.
     pub fn kind(&self, model: &Model) -> Kind {
         match self.entry(model).map(|entry| &entry.content) {
+            None if !matches!(self.status, None | Some(Status::Queries)) => Kind::File,
             None | Some(Content::Directory) => Kind::Directory,
             Some(Content::Link(_)) => Kind::Link,
             Some(_) => Kind::File,
@@ -166,10 +196,10 @@ impl Place {
             Kind::File => model.defaults.mode,
             Kind::Link => 0o777,
         };
-        Attributes {
+        self.status_attributes(Attributes {
             mode: own.mode.or(Some(mode)),
             uid: own.uid.or(model.defaults.uid),
             gid: own.gid.or(model.defaults.gid),
-        }
+        })
     }
 }

@@ -61,6 +61,11 @@ impl Tree {
         self.place(node).entry(self.queries.model()).is_some_and(|entry| entry.personal)
     }
 
+    /// Whether what a node shows may be another whenever somebody looks.
+    pub fn is_volatile(&self, node: &Node) -> bool {
+        self.place(node).status.is_some()
+    }
+
     /// Whether the names in a directory are always the same.
     pub fn is_static(&self, directory: &Node) -> bool {
         let place = self.place(directory);
@@ -202,6 +207,9 @@ impl Tree {
         }
         let bindings = self.bindings(directory, reads)?;
         // an entry is found without its siblings: a server that is down hides only its own records
+        if let Some(status) = self.status_directory(directory.place, name) {
+            return Ok(directory.literal(status));
+        }
         if let Some(place) = self.place(directory).literals.get(name) {
             let exists = self.exists(*place, &bindings, reads)?;
             return if exists { Ok(directory.literal(*place)) } else { Err(TreeError::NotFound.into()) };

@@ -15,6 +15,7 @@ mod lookup;
 mod node;
 mod print;
 mod render;
+mod status;
 
 pub use alive::{Alive, LONGEST_INPUT, LastAnswer, WriteError};
 pub use directory::{Directory, NameChange, Named};

@@ -24,6 +24,9 @@ pub struct Rendered {
 impl Tree {
     pub(super) fn render(&self, node: &Node, bindings: &Bindings, reads: &Reads) -> Result<Bytes, Step> {
         let model = self.queries().model();
+        if let Some(status) = self.layout().place(node.place).status {
+            return self.render_status(status, reads);
+        }
         let Some(entry) = self.layout().place(node.place).entry(model) else { return Ok(Bytes::new()) };
         let place = || model.source.text()[entry.span.clone()].to_owned();
         match &entry.content {

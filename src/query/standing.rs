@@ -1,0 +1,137 @@
+//! How results stand: how old they are, whether they are fresh, and what went wrong.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::cell::Standing;
+use super::queries::Queries;
+use super::reads::{Manner, Used};
+use crate::language::QueryId;
+
+/// How a query stands: all its questions together.
+#[derive(Debug, Clone, Default)]
+pub struct QueryStanding {
+    /// Its name.
+    pub name: String,
+    /// How many different questions were asked for it.
+    pub questions: usize,
+    /// Of these, how many have a fresh answer,
+    pub fresh: usize,
+    /// how many one that is not fresh any more,
+    pub stale: usize,
+    /// and how many failed when they were last asked.
+    pub failed: usize,
+    /// Of these, how many because this server cannot answer them.
+    pub cannot: usize,
+    /// Whether something is kept that depends on it, so that events make it be asked again.
+    pub kept: bool,
+    /// The age of the oldest answer.
+    pub age: Option<Duration>,
+    /// What went wrong last.
+    pub error: Option<String>,
+}
+
+impl QueryStanding {
+    /// The same in a word: `fresh`, `stale`, `failed`, `cannot` (this server cannot answer it) or
+    /// `unasked`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            QueryStanding { questions: 0, .. } => "unasked",
+            QueryStanding { failed, cannot, .. } if failed > cannot => "failed",
+            QueryStanding { cannot: 1.., .. } => "cannot",
+            QueryStanding { stale: 1.., .. } => "stale",
+            _ => "fresh",
+        }
+    }
+}
+
+/// How something that was computed stands.
+#[derive(Debug, Clone, Default)]
+pub struct ContentStanding {
+    /// When the oldest answer it was computed from was asked for; none if it needed none.
+    pub asked: Option<Instant>,
+    /// Whether one of the answers is not fresh.
+    pub stale: bool,
+    /// What went wrong when one was last asked for.
+    pub error: Option<String>,
+    /// The queries it was computed from.
+    pub queries: BTreeSet<String>,
+}
+
+/// How often what happened.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub(super) events: AtomicU64,
+}
+
+impl Queries {
+    /// How a query stands.
+    pub fn standing_of(&self, id: QueryId) -> QueryStanding {
+        let query = self.model().query(id);
+        let mut standing = QueryStanding { name: query.name.clone(), ..QueryStanding::default() };
+        for cell in self.cells(id) {
+            let Standing { asked, stale, error } = cell.standing(&self.conditions(&cell, strict()));
+            if asked.is_none() && error.is_none() {
+                continue; // the question is there, but nobody has asked it
+            }
+            standing.questions += 1;
+            standing.cannot += usize::from(error.as_ref().is_some_and(|error| error.means_cannot_answer()));
+            match (asked, stale, &error) {
+                (_, _, Some(_)) => standing.failed += 1,
+                (_, true, _) => standing.stale += 1,
+                _ => standing.fresh += 1,
+            }
+            standing.kept |= self.any_live(&cell.dependents());
+            standing.age = standing.age.max(asked.map(|asked| asked.elapsed()));
+            standing.error = error.map(|error| error.to_string()).or(standing.error.take());
+        }
+        standing
+    }
+
+    /// How what was computed from these stands.
+    pub fn standing(&self, used: &Used) -> ContentStanding {
+        let mut standing = ContentStanding::default();
+        self.add_standing(used, &mut standing);
+        standing
+    }
+
+    fn add_standing(&self, used: &Used, standing: &mut ContentStanding) {
+        for (cell, _) in &used.cells {
+            let one = cell.standing(&self.conditions(cell, strict()));
+            standing.queries.insert(self.model().query(cell.query).name.clone());
+            let cannot = one.error.as_ref().is_some_and(|error| error.means_cannot_answer());
+            standing.asked = standing.asked.into_iter().chain(one.asked).min();
+            standing.stale |= one.stale && !cannot;
+            let error = one.error.filter(|_| !cannot).map(|error| error.to_string());
+            standing.error = standing.error.take().or(error);
+        }
+        for read in &used.tables {
+            standing.queries.insert(self.model().query(read.table.query()).name.clone());
+            self.add_standing(&read.table.used(), standing);
+        }
+    }
+
+    /// The connection in words.
+    pub fn server_standing(&self) -> String {
+        let Some(server) = &self.server else { return "none".to_owned() };
+        let link = self.link_now();
+        let since = match (link.session, link.down_since()) {
+            (Some(session), _) => format!("session {session}, for {} s", link.age().as_secs()),
+            (None, Some(down)) => format!("down for {} s", down.elapsed().as_secs()),
+            (None, None) => "not connected yet".to_owned(),
+        };
+        format!("{}: {since}", server.description())
+    }
+
+    /// How often what happened, by names.
+    pub fn counters(&self) -> Vec<(&'static str, u64)> {
+        let events = self.counters.events.load(Ordering::Relaxed);
+        vec![("ami_actions", self.asking.sent()), ("ami_events", events)]
+    }
+}
+
+/// What an event made stale counts as stale, also while its refresh is under way.
+fn strict() -> Manner {
+    Manner { eager: true, ..Manner::of_reader() }
+}

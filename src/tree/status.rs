@@ -1,0 +1,157 @@
+//! `.astfs` at the mount point: what the tree knows of its queries and its server, for people.
+//!
+//! The directory is found by its name and not listed, so that nobody walks into it by chance. What
+//! stands in it is made anew whenever somebody looks.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::error::{Step, TreeError};
+use super::layout::{Layout, Place, PlaceId};
+use super::lookup::Tree;
+use crate::language::{Attributes, Model, QueryId, STATUS_DIRECTORY};
+use crate::query::{Bindings, QueryStanding, Reads};
+
+/// What stands in a file below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// The server, and every query in a line.
+    Summary,
+    /// How often what happened, as `name=value`.
+    Counters,
+    /// What went wrong when queries were last asked.
+    Errors,
+    /// A query's state, as `name=value`.
+    State(QueryId),
+    /// A query's result as JSON.
+    Result(QueryId),
+    /// The text that a query's result was read from.
+    Raw(QueryId),
+    /// A directory whose files show what the server told, secrets included.
+    Queries,
+}
+
+impl Layout {
+    /// Adds the places of the status directory.
+    pub(super) fn add_status(&mut self, model: &Model) {
+        let top = self.hidden_child(Layout::ROOT);
+        self.status_child(top, "status", Status::Summary);
+        self.status_child(top, "counters", Status::Counters);
+        self.status_child(top, "errors", Status::Errors);
+        let queries = self.status_child(top, "queries", Status::Queries);
+        let mut declared: Vec<_> = model.query_names.iter().collect();
+        declared.sort();
+        for (name, id) in declared {
+            let directory = self.status_child(queries, name, Status::Queries);
+            self.status_child(directory, "state", Status::State(*id));
+            if model.query(*id).parameters.is_empty() {
+                self.status_child(directory, "result.json", Status::Result(*id));
+                self.status_child(directory, "raw", Status::Raw(*id));
+            }
+        }
+        self.set_hidden(top);
+    }
+}
+
+impl Place {
+    /// Permissions of a place of the status directory.
+    pub(super) fn status_attributes(&self, defaults: Attributes) -> Attributes {
+        let mode = match self.status {
+            Some(Status::Queries) => 0o500,
+            Some(Status::State(_) | Status::Result(_) | Status::Raw(_) | Status::Errors) => 0o400,
+            Some(Status::Summary | Status::Counters) => 0o444,
+            None => return defaults,
+        };
+        Attributes { mode: Some(mode), uid: None, gid: None }
+    }
+}
+
+impl Tree {
+    /// The place of the status directory.
+    pub(super) fn status_directory(&self, directory: PlaceId, name: &str) -> Option<PlaceId> {
+        (directory == Layout::ROOT && name == STATUS_DIRECTORY).then(|| self.layout().hidden())?
+    }
+
+    pub(super) fn render_status(&self, status: Status, reads: &Reads) -> Result<Bytes, Step> {
+        let queries = self.queries();
+        let text = match status {
+            Status::Queries => return Err(TreeError::IsADirectory.into()),
+            Status::Summary => self.summary(),
+            Status::Counters => self.counters(),
+            Status::Errors => self.errors(),
+            Status::State(id) => state(&queries.standing_of(id)),
+            Status::Result(id) => {
+                let snapshot = queries.read(id, &Bindings::none(), reads)?;
+                serde_json::to_string_pretty(&snapshot.value).unwrap_or_default() + "\n"
+            }
+            Status::Raw(id) => return Ok(queries.read(id, &Bindings::none(), reads)?.raw.clone()),
+        };
+        Ok(text.into())
+    }
+
+    fn all_standings(&self) -> Vec<QueryStanding> {
+        let count = self.queries().model().queries.len();
+        (0..count).map(|index| self.queries().standing_of(QueryId(index))).collect()
+    }
+
+    fn summary(&self) -> String {
+        let standings = self.all_standings();
+        let mut text = format!("astfs      {}\n", env!("CARGO_PKG_VERSION"));
+        let tree = self.queries().model().source.path().display().to_string();
+        let _ = writeln!(text, "tree       {tree}");
+        let _ = writeln!(text, "server     {}", self.queries().server_standing());
+        let of = |wanted: &str| standings.iter().filter(|standing| standing.word() == wanted).count();
+        let counts =
+            ["fresh", "stale", "failed", "cannot", "unasked"].map(|word| format!("{} {word}", of(word)));
+        let _ = writeln!(text, "queries    {}\n", counts.join(", "));
+        let width = standings.iter().map(|standing| standing.name.chars().count()).max().unwrap_or(0).max(5);
+        let _ = writeln!(text, "{:width$}  {:7}  {:>9}  {:>9}  ERROR", "QUERY", "STATE", "AGE", "QUESTIONS");
+        for standing in &standings {
+            let age = standing.age.map_or_else(|| "-".to_owned(), seconds);
+            let error = standing.error.as_deref().unwrap_or_default();
+            let line = format!(
+                "{:width$}  {:7}  {age:>9}  {:>9}  {error}",
+                standing.name,
+                standing.word(),
+                standing.questions
+            );
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+        text
+    }
+
+    fn counters(&self) -> String {
+        let mut counters = self.queries().counters();
+        counters.extend(self.keeper.get().into_iter().flat_map(|keeper| keeper.counters()));
+        counters.iter().map(|(name, count)| format!("{name}={count}\n")).collect()
+    }
+
+    fn errors(&self) -> String {
+        let failed = self.all_standings().into_iter().filter_map(|standing| standing.error);
+        failed.map(|error| error + "\n").collect()
+    }
+}
+
+fn state(standing: &QueryStanding) -> String {
+    let age = standing.age.map(|age| age.as_secs_f64().to_string()).unwrap_or_default();
+    format!(
+        "state={}\nage={age}\nquestions={}\nfresh={}\nstale={}\nfailed={}\nkept={}\nerror={}\n",
+        standing.word(),
+        standing.questions,
+        standing.fresh,
+        standing.stale,
+        standing.failed,
+        standing.kept,
+        standing.error.as_deref().unwrap_or_default()
+    )
+}
+
+fn seconds(age: Duration) -> String {
+    match age.as_secs() {
+        0..100 => format!("{:.1}s", age.as_secs_f64()),
+        whole @ 100..6000 => format!("{}m{:02}s", whole / 60, whole % 60),
+        whole => format!("{}h{:02}m", whole / 3600, whole / 60 % 60),
+    }
+}
