@@ -283,10 +283,11 @@ impl State {
         {
             return give(good);
         }
-        let tried = self
-            .failure
-            .as_ref()
-            .filter(|failure| failure.asked >= conditions.since || failure.asked.elapsed() < FAILURE_LIVES);
+        // what failed in another session, or without one, may succeed in this one
+        let tried = self.failure.as_ref().filter(|failure| {
+            let lives = failure.session == conditions.session && failure.asked.elapsed() < FAILURE_LIVES;
+            failure.asked >= conditions.since || lives
+        });
         let usable = self.good.as_ref().filter(|good| self.is_good_enough(good, conditions));
         match (usable, tried) {
             (Some(good), tried) if tried.is_some() || conditions.down_since.is_some() => give(good),
