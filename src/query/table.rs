@@ -16,7 +16,7 @@ use super::besides::Besides;
 use super::cell::Outcome;
 use super::dependents::{Dependent, Dependents};
 use super::queries::Queries;
-use super::reads::{Reads, Unready, Used, same};
+use super::reads::{Manner, Reads, Unready, Used, same};
 use super::scope::{Bindings, Scope};
 use super::snapshot::Snapshot;
 use crate::language::{Query, QueryId, Question, from_template};
@@ -220,7 +220,8 @@ impl Queries {
         }
         // what changes from here on marks it again
         table.dirty.store(false, Ordering::Release);
-        let own = Reads::new(reads.manner);
+        // what is kept is kept for all: who takes nothing stale looks at what it was computed from
+        let own = Reads::new(Manner { takes_stale: true, ..reads.manner });
         let outcome = match self.compute_table(id, &mut state, &own, waits) {
             Ok(snapshot) => Ok(snapshot),
             Err(Unready::Failed(error)) => Err(error),
