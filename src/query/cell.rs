@@ -189,9 +189,10 @@ impl Cell {
         state.invalidated.is_some_and(|at| state.good.as_ref().is_none_or(|good| good.asked <= at))
     }
 
-    /// Notes that something else is true from now on.
-    pub fn invalidate(&self) {
-        self.state().invalidated = Some(Instant::now());
+    /// Notes that something else is true since that moment.
+    pub fn invalidate(&self, at: Instant) {
+        let mut state = self.state();
+        state.invalidated = state.invalidated.max(Some(at));
     }
 
     /// How long to wait before it is asked again because of events.

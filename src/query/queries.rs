@@ -532,7 +532,7 @@ impl Queries {
     }
 
     fn invalidate_cell(&self, cell: &Arc<Cell>) {
-        cell.invalidate();
+        cell.invalidate(Instant::now());
         // where nobody keeps what depends on it, whoever reads next has to ask
         for dependent in cell.dependents() {
             if let Dependent::Table(id) = dependent {
@@ -549,10 +549,12 @@ impl Queries {
         let query = self.model.query(id);
         if query.parameters.is_empty() {
             let Some(one) = query.refresh.one else { return self.invalidate(id) };
-            self.cells_about(one, key).iter().for_each(|cell| cell.invalidate());
+            // one moment for both: what is asked while the table is not to be had yet is asked after it
+            let now = Instant::now();
+            self.cells_about(one, key).iter().for_each(|cell| cell.invalidate(now));
             let overrun = {
                 let mut state = self.table(id).state();
-                state.pending.insert(key.into(), Instant::now());
+                state.pending.insert(key.into(), now);
                 state.pending.len() > PENDING
             };
             if overrun {
