@@ -30,6 +30,8 @@ pub struct Table {
     dirty: AtomicBool,
     /// Whether its records that events concerned are being asked for.
     asking: AtomicBool,
+    /// Whether what could not be had of these is asked for again in a moment.
+    resting: AtomicBool,
     state: Mutex<State>,
     dependents: Mutex<TableDependents>,
 }
@@ -81,8 +83,8 @@ struct TableDependents {
 impl Table {
     /// Nothing known yet.
     pub fn new(query: QueryId) -> Table {
-        let (dirty, asking) = (AtomicBool::new(true), AtomicBool::new(false));
-        Table { query, dirty, asking, state: Mutex::default(), dependents: Mutex::default() }
+        let (dirty, asking, resting) = (AtomicBool::new(true), AtomicBool::default(), AtomicBool::default());
+        Table { query, dirty, asking, resting, state: Mutex::default(), dependents: Mutex::default() }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -108,9 +110,24 @@ impl Table {
         self.asking.load(Ordering::Acquire)
     }
 
+    /// Begins to wait before what could not be had is asked for again; not if somebody does already.
+    pub(super) fn begin_rest(&self) -> bool {
+        !self.resting.swap(true, Ordering::AcqRel)
+    }
+
+    /// Ends that.
+    pub(super) fn end_rest(&self) {
+        self.resting.store(false, Ordering::Release);
+    }
+
     /// Whether events concerned some of its records, and nobody is asking for them.
     pub(super) fn is_left_alone(&self) -> bool {
-        !self.is_asking() && !self.state().pending.is_empty()
+        !self.is_looked_after() && !self.state().pending.is_empty()
+    }
+
+    /// Whether its records that events concerned are asked for, now or in a moment.
+    fn is_looked_after(&self) -> bool {
+        self.is_asking() || self.resting.load(Ordering::Acquire)
     }
 
     /// Notes whether they are.
@@ -207,7 +224,7 @@ impl Queries {
         let link = self.connection();
         let concerned = !state.pending.is_empty();
         let waits = concerned && !self.is_patient_for(table, reads);
-        if concerned && !waits && !table.is_asking() {
+        if concerned && !waits && !table.is_looked_after() {
             // it may have been of no interest to anybody when the events came
             self.agenda.add([Dependent::Table(id)]);
         }
