@@ -122,7 +122,7 @@ impl Filesystem for TreeFilesystem {
             Some(parent),
             move |shared, reads| {
                 let shown = shared.shown(shared.tree.find_now(&directory, &name, reads)?, reader);
-                let content = shared.content(&shown, reads)?;
+                let content = shared.content_awaited(&shown, reads)?;
                 Ok((shown, content))
             },
             |shared, found| match found {
@@ -155,7 +155,7 @@ impl Filesystem for TreeFilesystem {
         self.shared.answer(
             "getattr",
             None,
-            move |shared, reads| shared.content(&shown, reads),
+            move |shared, reads| shared.content_awaited(&shown, reads),
             move |shared, rendered| {
                 let rendered = rendered.and_then(|content| content.ok_or(Errno::EISDIR));
                 let filled = rendered.and_then(|content| {

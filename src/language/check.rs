@@ -261,7 +261,8 @@ fn check_paths(loader: &mut Loader, entries: &[Entry]) {
     }
     for entry in entries {
         if matches!(entry.path.segments.first(), Some(Segment::Literal(name)) if name == STATUS_DIRECTORY) {
-            let help = Some(format!("name it otherwise: the mount's own state stands in `{STATUS_DIRECTORY}`"));
+            let help =
+                Some(format!("name it otherwise: the mount's own state stands in `{STATUS_DIRECTORY}`"));
             let message = format!("`{STATUS_DIRECTORY}` at the mount point is taken");
             loader.reader.error(entry.span.clone(), message, "taken", help);
         }

@@ -534,6 +534,11 @@ impl Queries {
         self.states[id.0].shapes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Asks for what a computation lacked, after whatever somebody waits for.
+    pub async fn ask_ahead(self: &Arc<Self>, reads: &Reads) {
+        self.ask_all(reads.wanted(), Urgency::Background).await;
+    }
+
     /// Runs a computation, asks for what it lacks, and runs it again until it lacks nothing.
     ///
     /// Gives what it computed, and what it read on the way.

@@ -207,6 +207,11 @@ impl Directory {
         Some(self.child(name, slot))
     }
 
+    /// The cookie of a name.
+    pub fn cookie(&self, name: &str) -> Option<u64> {
+        self.state().names.get(name).map(|slot| slot.cookie)
+    }
+
     fn child(&self, name: &Arc<str>, slot: &Slot) -> Node {
         match slot.record {
             Some(_) => self.node.record(slot.place, name),
