@@ -17,6 +17,8 @@ pub struct Besides {
     rows: HashMap<usize, Used>,
     /// The tables among it, as they were when all records were last found to be true.
     tables: Vec<(Arc<Table>, u64)>,
+    /// The same as they were when the records were last looked at, until what was found is put here.
+    seen: Option<Vec<(Arc<Table>, u64)>>,
 }
 
 impl Besides {
@@ -29,7 +31,8 @@ impl Besides {
         if !answers && self.tables.iter().zip(&now).all(|(then, now)| then.1 == now.1) {
             return Vec::new();
         }
-        self.tables = now;
+        // a look that lacks an answer comes to nothing, and the next has to find the same records
+        self.seen = Some(now);
         let outdated = self.rows.iter().filter(|(_, used)| !queries.still_true(used, manner));
         outdated.map(|(position, _)| *position).collect()
     }
@@ -45,6 +48,8 @@ impl Besides {
     ) {
         if !kept {
             self.clear(queries, dependent);
+        } else if let Some(seen) = self.seen.take() {
+            self.tables = seen;
         }
         for (position, used) in read {
             if used.is_empty() {

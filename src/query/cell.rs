@@ -31,6 +31,17 @@ pub struct Cell {
     /// The keys of the records that it is asked for.
     pub keys: Box<[Arc<str>]>,
     state: Mutex<State>,
+    refreshing: Mutex<Refreshing>,
+}
+
+/// Whether it is being asked again for those who keep what depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Refreshing {
+    #[default]
+    No,
+    Yes,
+    /// And there is a reason to do so once more afterwards.
+    AndAgain,
 }
 
 #[derive(Debug, Default)]
@@ -111,11 +122,34 @@ pub struct Standing {
 impl Cell {
     /// A question nobody asked yet.
     pub fn new(query: QueryId, action: Action, keys: Vec<Arc<str>>) -> Cell {
-        Cell { query, action, keys: keys.into(), state: Mutex::default() }
+        Cell { query, action, keys: keys.into(), state: Mutex::default(), refreshing: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refreshing(&self) -> MutexGuard<'_, Refreshing> {
+        self.refreshing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins to refresh it, and says so; or has whoever does so already do it once more.
+    pub fn begin_refresh(&self) -> bool {
+        let mut refreshing = self.refreshing();
+        let begins = *refreshing == Refreshing::No;
+        *refreshing = if begins { Refreshing::Yes } else { Refreshing::AndAgain };
+        begins
+    }
+
+    /// Ends that; whether it has to be done once more.
+    pub fn end_refresh(&self) -> bool {
+        std::mem::take(&mut *self.refreshing()) == Refreshing::AndAgain || self.is_invalidated()
+    }
+
+    /// Whether an event has said that something else is true now, and nobody is asking for it: nobody
+    /// kept what depends on it when the event came.
+    pub fn is_left_alone(&self) -> bool {
+        *self.refreshing() == Refreshing::No && self.is_invalidated()
     }
 
     /// What a reader gets under these conditions.

@@ -151,7 +151,11 @@ impl Queries {
                     lacks = true;
                     continue;
                 }
-                Err(failed) => return Err(failed),
+                // it fails for as long as what it read does
+                Err(failed) => {
+                    reads.include(&own.used());
+                    return Err(failed);
+                }
             };
             read.push((position, own.used()));
             if computed[position] != row {

@@ -267,9 +267,13 @@ impl Queries {
     ) -> Result<(Arc<Cell>, Arc<Snapshot>), Unready> {
         let action = self.action(query, bindings, reads)?;
         let cell = self.cell(id, action, bindings.keys(&query.parameters));
-        match cell.look(&self.conditions(&cell, reads.manner)) {
+        let conditions = self.conditions(&cell, reads.manner);
+        match cell.look(&conditions) {
             Look::Ask => Err(reads.want(&cell)),
             Look::Use { outcome, stamp } => {
+                if conditions.patient && cell.is_left_alone() {
+                    self.plan(&cell);
+                }
                 reads.use_cell(&cell, stamp);
                 Ok((cell, outcome?))
             }
@@ -435,12 +439,16 @@ impl Queries {
     }
 
     /// Has a dependent told of whatever changes in what it was computed from. What has changed since
-    /// is told at once.
+    /// is told at once, and what an event made stale when it was of no interest yet is asked for.
     pub fn add_dependent(&self, dependent: Dependent, used: &Used) {
         let mut latest = true;
         for (cell, stamp) in &used.cells {
             latest &= cell.add_dependent(dependent, *stamp);
+            if cell.is_left_alone() {
+                self.plan(cell);
+            }
         }
+        let link = self.connection();
         for read in &used.tables {
             if read.whole {
                 read.table.add_dependent(dependent, None);
@@ -449,6 +457,9 @@ impl Queries {
             for (key, value) in &read.records {
                 read.table.add_dependent(dependent, Some(key));
                 latest &= same(read.table.record(key).as_ref(), value.as_ref());
+            }
+            if !read.table.is_current(link) || read.table.is_left_alone() {
+                self.agenda.add([Dependent::Table(read.table.query())]);
             }
         }
         if !latest {

@@ -62,7 +62,7 @@ impl Queries {
     /// Asks a question again if something that is kept depends on it; not at once, if it was just
     /// asked and took long.
     fn ask_in_background(self: &Arc<Self>, cell: Arc<Cell>) {
-        if !self.any_live(&cell.dependents()) {
+        if !self.any_live(&cell.dependents()) || !cell.begin_refresh() {
             return;
         }
         let queries = Arc::clone(self);
@@ -75,9 +75,20 @@ impl Queries {
                 // after a lost connection all is asked anyway
                 tokio::time::sleep(FAILURE_LIVES).await;
             }
-            if cell.is_invalidated() && queries.link_now().session.is_some() {
+            // without a connection: with the next one all is asked anyway
+            if cell.end_refresh() && queries.link_now().session.is_some() {
                 queries.plan(&cell);
             }
+        });
+    }
+
+    /// Asks these questions, and has their answers looked at by whoever lacked them. To be called on the
+    /// runtime.
+    pub fn ask_and_mark(self: &Arc<Self>, questions: Vec<Arc<Cell>>, dependent: Option<Dependent>) {
+        let queries = Arc::clone(self);
+        tokio::spawn(async move {
+            queries.ask_all(questions, Urgency::Background).await;
+            queries.mark(dependent);
         });
     }
 

@@ -9,7 +9,7 @@ use minijinja::{Error, ErrorKind};
 
 use super::caller::Caller;
 use super::queries::Queries;
-use super::reads::{Reads, Unready, same};
+use super::reads::{Reads, Unready};
 use super::snapshot::Snapshot;
 use super::table::Table;
 use crate::language::{Bound, to_template};
@@ -160,7 +160,7 @@ impl Scope {
     /// Notes that a path variable's record is read. Of two with one key only one can be told by it.
     fn note(&self, binding: &Binding) {
         let Some((table, version)) = &binding.origin else { return };
-        if same(table.record(&binding.key).as_ref(), Some(&binding.value)) {
+        if table.tells(&binding.key, &binding.value) {
             self.reads.use_record(table, *version, &binding.key, Some(&binding.value));
         } else {
             self.reads.use_table(table, *version);

@@ -1,6 +1,6 @@
 //! One result, as it was at one moment.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -19,11 +19,19 @@ pub struct Snapshot {
     pub raw: Bytes,
     key: Option<String>,
     /// Where which key stands; shared by lists with the same keys.
-    by_key: Arc<OnceLock<HashMap<CompactString, usize>>>,
+    by_key: Arc<OnceLock<Index>>,
     /// Tells it from every other.
     number: u64,
     /// The list that it differs from in a few places.
     change: Option<Change>,
+}
+
+/// Where which key stands.
+#[derive(Debug, Default)]
+struct Index {
+    first: HashMap<CompactString, usize>,
+    /// The keys that stand in more than one place.
+    repeated: HashSet<CompactString>,
 }
 
 /// In which places a list differs from another one with the same keys in the same order.
@@ -70,18 +78,28 @@ impl Snapshot {
 
     /// Where in the list the record stands that bears this key; of several the first.
     pub fn position(&self, key: &str) -> Option<usize> {
+        self.index()?.first.get(key).copied()
+    }
+
+    /// Whether several records bear this key.
+    pub fn repeats(&self, key: &str) -> bool {
+        self.index().is_some_and(|index| index.repeated.contains(key))
+    }
+
+    fn index(&self) -> Option<&Index> {
         let Value::List(items) = &self.value else { return None };
         let field = self.key.as_ref()?;
-        let index = self.by_key.get_or_init(|| {
-            let mut index = HashMap::with_capacity(items.len());
+        Some(self.by_key.get_or_init(|| {
+            let mut index = Index { first: HashMap::with_capacity(items.len()), ..Index::default() };
             for (position, item) in items.iter().enumerate() {
-                if let Some(name) = item.get(field).and_then(Value::as_str) {
-                    index.entry(CompactString::from(name)).or_insert(position);
+                if let Some(name) = item.get(field).and_then(Value::as_str)
+                    && *index.first.entry(CompactString::from(name)).or_insert(position) != position
+                {
+                    index.repeated.insert(CompactString::from(name));
                 }
             }
             index
-        });
-        index.get(key).copied()
+        }))
     }
 
     /// The same result to another eye: whether a reader could tell the two apart.

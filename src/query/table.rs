@@ -108,6 +108,11 @@ impl Table {
         self.asking.load(Ordering::Acquire)
     }
 
+    /// Whether events concerned some of its records, and nobody is asking for them.
+    pub(super) fn is_left_alone(&self) -> bool {
+        !self.is_asking() && !self.state().pending.is_empty()
+    }
+
     /// Notes whether they are.
     pub(super) fn set_asking(&self, asking: bool) {
         self.asking.store(asking, Ordering::Release);
@@ -150,6 +155,13 @@ impl Table {
     pub(super) fn record(&self, key: &str) -> Option<Value> {
         let state = self.state();
         state.current.as_ref()?.outcome.as_ref().ok()?.record(key).cloned()
+    }
+
+    /// Whether a record is the one that its key finds, and no other bears that key.
+    pub(super) fn tells(&self, key: &str, value: &Value) -> bool {
+        let state = self.state();
+        let snapshot = state.current.as_ref().and_then(|current| current.outcome.as_ref().ok());
+        snapshot.is_some_and(|snapshot| !snapshot.repeats(key) && same(snapshot.record(key), Some(value)))
     }
 
     /// The version that is kept now.

@@ -17,7 +17,7 @@ use super::listing::{Listed, Listing, unique};
 use super::node::Node;
 use crate::language::escape;
 use crate::parse::value::Value;
-use crate::query::{Besides, NamedRecord, Queries, Snapshot, Table, Used};
+use crate::query::{Besides, NamedRecord, Queries, Reads, Snapshot, Table, Used};
 
 /// A directory.
 #[derive(Debug)]
@@ -219,11 +219,16 @@ impl Directory {
         }
     }
 
-    /// The record that a name stands for.
-    pub(super) fn record(&self, name: &str) -> Option<NamedRecord> {
+    /// The record that a name stands for. One that was computed for this directory is what it is for as
+    /// long as the directory is, which `reads` notes; one of a table tells itself when it is read.
+    pub(super) fn record(&self, name: &str, reads: &Reads) -> Option<NamedRecord> {
         let state = self.state();
         let (group, row) = state.names.get(name)?.record?;
-        state.groups.get(group)?.rows.record(row)
+        let record = state.groups.get(group)?.rows.record(row)?;
+        if record.origin.is_none() {
+            reads.include(&state.used);
+        }
+        Some(record)
     }
 
     /// Up to `limit` names behind that cookie, in order; 0 is before the first.

@@ -145,8 +145,18 @@ impl Tree {
         let reads = Reads::new(Manner::of_reader());
         let made =
             self.bindings(node, &reads).and_then(|bindings| self.make_again(&directory, &bindings, &reads));
-        if let (Err(Step::Failed(_)), Some(keeper)) = (made, self.keeper.get()) {
-            keeper.directory_lost(node);
+        match made {
+            Ok(()) => {}
+            // names that are known for ever must become others without anybody looking
+            Err(Step::Wanted) => {
+                let dependent = directory.number.map(Dependent::Kept);
+                self.queries().ask_and_mark(reads.wanted(), dependent);
+            }
+            Err(Step::Failed(_)) => {
+                if let Some(keeper) = self.keeper.get() {
+                    keeper.directory_lost(node);
+                }
+            }
         }
     }
 

@@ -118,7 +118,7 @@ impl Tree {
             let above = Node { place: parent, names: node.names[..depth].into() };
             let name = &node.names[depth];
             let directory = self.directory_with(&above, &bindings, reads)?;
-            let record = directory.record(name).ok_or(TreeError::NotFound)?;
+            let record = directory.record(name, reads).ok_or(TreeError::NotFound)?;
             bindings = bindings.with(bind(self.queries.model().variable(named.variable), name, &record));
         }
         Ok(bindings)

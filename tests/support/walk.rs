@@ -54,10 +54,11 @@ fn walk_into(directory: &Path, above: &str, seen: &mut Walk) -> std::io::Result<
     Ok(())
 }
 
-/// The same for a tree of the library.
+/// The same for a tree of the library. Says of what it fails to list that it failed, but at the top.
 pub async fn walk_tree(tree: &Tree) -> Walk {
     let mut seen = Walk::new();
-    walk_node(tree, Node::root(), String::new(), &mut seen).await;
+    let listed = walk_node(tree, Node::root(), String::new(), &mut seen).await;
+    assert!(listed, "the mount point cannot be listed");
     seen
 }
 
@@ -66,19 +67,18 @@ fn walk_node<'a>(
     directory: Node,
     above: String,
     seen: &'a mut Walk,
-) -> Pin<Box<dyn Future<Output = ()> + 'a>> {
+) -> Pin<Box<dyn Future<Output = bool> + 'a>> {
     Box::pin(async move {
-        let listing = match tree.list(&directory).await {
-            Ok(listing) => listing,
-            Err(error) => panic!("{above}: {error}"),
-        };
+        let Ok(listing) = tree.list(&directory).await else { return false };
         for (name, listed) in listing.iter() {
             let node = Tree::listed(&directory, name, listed);
             let path = format!("{above}{name}");
             let kind = tree.kind(&node);
             let shown = if kind == Kind::Directory {
-                walk_node(tree, node, format!("{path}/"), seen).await;
-                Shown::Directory
+                match walk_node(tree, node, format!("{path}/"), seen).await {
+                    true => Shown::Directory,
+                    false => Shown::Failed(None),
+                }
             } else {
                 match tree.content(&node).await {
                     Ok(rendered) if kind == Kind::Link => Shown::Link(rendered.bytes.to_vec()),
@@ -88,6 +88,7 @@ fn walk_node<'a>(
             };
             assert_eq!(seen.insert(path.clone(), shown), None, "{path} is listed twice");
         }
+        true
     })
 }
 
