@@ -140,6 +140,9 @@ impl Keep for Nobody {
     fn lost(&self, _: &Node) {}
     fn names_changed(&self, _: &Node, _: Vec<NameChange>) {}
     fn directory_lost(&self, _: &Node) {}
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 }
 
 #[test]

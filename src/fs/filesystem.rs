@@ -267,12 +267,13 @@ impl Filesystem for TreeFilesystem {
                 }
             }
             let mut cookie = offset.saturating_sub(DOTS.len() as u64);
+            let mut known = true;
             loop {
                 let names = directory.after(cookie, AT_ONCE);
                 let Some(last) = names.last() else { break };
                 cookie = last.cookie;
                 for named in names {
-                    if shared.add_entry(named, reader, &mut reply) {
+                    if shared.add_entry(named, reader, &mut known, &mut reply) {
                         return reply.ok();
                     }
                 }

@@ -267,9 +267,21 @@ impl Shared {
     ///
     /// What is not known is listed without a size, and asked for when somebody looks at it: a listing
     /// never waits for contents.
-    pub fn add_entry(&self, named: Named, reader: (u32, u32), reply: &mut ReplyDirectoryPlus) -> bool {
+    pub fn add_entry(
+        &self,
+        named: Named,
+        reader: (u32, u32),
+        known: &mut bool,
+        reply: &mut ReplyDirectoryPlus,
+    ) -> bool {
         let shown = self.shown(named.node, reader);
-        let content = self.content(&shown, &Reads::new(Manner::of_reader())).ok().flatten();
+        let content = match *known {
+            true => self.content(&shown, &Reads::new(Manner::of_reader())),
+            false => Ok(None),
+        };
+        // where one file's answers are not here, those of its siblings are not either, mostly
+        *known &= !matches!(content, Err(Step::Wanted)) || shown.node.names.is_empty();
+        let content = content.ok().flatten();
         let (lifetime, attributes_live) = self.lifetimes(&shown, content.as_ref());
         let lifetime = lifetime.min(attributes_live);
         let number = self.place(&shown, content).number;

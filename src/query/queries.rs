@@ -541,6 +541,14 @@ impl Queries {
         }
     }
 
+    /// Has a list asked for again if it does not know the record of that key.
+    pub(super) fn seek_record(&self, id: QueryId, key: &str) {
+        let table = self.table(id);
+        if table.record(key).is_none() && table.state().sought.seeks(key) {
+            self.invalidate(id);
+        }
+    }
+
     pub(super) fn shapes(&self, id: QueryId) -> MutexGuard<'_, Shapes> {
         self.states[id.0].shapes.lock().unwrap_or_else(PoisonError::into_inner)
     }
