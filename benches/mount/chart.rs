@@ -34,7 +34,7 @@ pub fn chart(report: &Report) -> String {
     servers.dedup();
     let bars = columns.first().map_or(0, |column| column.commands.len());
     let group = amount(bars) * (BAR + GAP) + BETWEEN_GROUPS;
-    let panel_width = (MARGIN + amount(report.sizes.len()) * group + 10.0).max(330.0);
+    let panel_width = (MARGIN + amount(report.sizes.len()) * group + 10.0).max(400.0);
     let (width, height) = (panel_width * 2.0, HEAD + amount(servers.len()) * PANEL_HEIGHT);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
@@ -110,8 +110,10 @@ impl Panel {
     fn draw(&self, svg: &mut String, title: &str, columns: &[&Column], ratio: fn(&CommandCost) -> f64) {
         let Panel { left, top, width, goal } = *self;
         let ratios = columns.iter().flat_map(|column| column.commands.iter().map(ratio));
-        let step = step(ratios.fold(goal, f64::max) * 1.08);
-        let steps = (ratios_end(columns, ratio, goal) / step).ceil();
+        // with room for the number above the tallest bar
+        let largest = ratios.fold(goal, f64::max) * 1.08;
+        let step = step(largest);
+        let steps = (largest / step).ceil();
         let base = top + 30.0 + PLOT_HEIGHT;
         let height = |ratio: f64| ratio / (steps * step) * PLOT_HEIGHT;
         let (start, end) = (left + MARGIN - 8.0, left + width - 16.0);
@@ -157,7 +159,7 @@ impl Panel {
             }
             let _ = writeln!(
                 svg,
-                "<text class=\"quiet\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+                "<text class=\"quiet\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"11\">{}</text>",
                 from + (group - GAP) / 2.0,
                 base + 18.0,
                 whole(column.friends as u64)
@@ -172,11 +174,6 @@ impl Panel {
             whole(GOALS.from_friends as u64)
         );
     }
-}
-
-/// The largest ratio, with room for its number above.
-fn ratios_end(columns: &[&Column], ratio: fn(&CommandCost) -> f64, goal: f64) -> f64 {
-    columns.iter().flat_map(|column| column.commands.iter().map(ratio)).fold(goal, f64::max) * 1.08
 }
 
 /// A round distance between about four marks up to that value.

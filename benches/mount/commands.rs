@@ -47,8 +47,6 @@ pub const WALK: Task = Task::Loop { name: "walk", which: Loop::Walk };
 pub struct Ran {
     /// How long it took.
     pub time: Duration,
-    /// How much it printed; for a loop, what it read.
-    pub bytes: u64,
     /// What a loop came across.
     pub seen: Option<Seen>,
     /// Why it did not go well, as it said itself.
@@ -70,7 +68,7 @@ impl Task {
             Task::Loop { which, .. } => {
                 let seen = Loop::finish(which.start(directory));
                 let complaint = (seen.failures > 0).then(|| format!("{} steps failed", seen.failures));
-                Ran { time: seen.time, bytes: seen.bytes, seen: Some(seen), complaint }
+                Ran { time: seen.time, seen: Some(seen), complaint }
             }
         }
     }
@@ -93,11 +91,11 @@ fn run_program(directory: &Path, line: &[&str], status: i32) -> Ran {
         let _ = stderr.read_to_string(&mut said);
         said
     });
-    let bytes = io::copy(&mut child.stdout.take().expect("a pipe"), &mut io::sink()).expect("a pipe");
+    io::copy(&mut child.stdout.take().expect("a pipe"), &mut io::sink()).expect("a pipe");
     let ended = child.wait().expect("a child can be waited for");
     let time = started.elapsed();
     let said = said.join().unwrap_or_default();
     let well = ended.code() == Some(status) && said.is_empty();
     let complaint = (!well).then(|| format!("{ended}: {}", said.lines().next().unwrap_or("not a word")));
-    Ran { time, bytes, seen: None, complaint }
+    Ran { time, seen: None, complaint }
 }

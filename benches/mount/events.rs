@@ -18,6 +18,8 @@ const LATE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_micros(100);
 /// Between two events, so that each meets a mount at rest.
 const REST: Duration = Duration::from_millis(3);
+/// No series of events lasts longer, even if it has to end early.
+const SERIES: Duration = Duration::from_secs(30);
 /// Neighbours in the list of friends share pages and messages; one after the other is far from it.
 const STRIDE: usize = 7919;
 
@@ -36,7 +38,8 @@ pub fn latency(
         pin(processors.other);
         let mut connection = server.connect();
         let (mut visible, mut answers) = (Vec::new(), Vec::new());
-        for trial in 0..trials {
+        let started = Instant::now();
+        for trial in (0..trials).take_while(|_| started.elapsed() < SERIES) {
             let mover = trial * STRIDE % server.movers().len();
             let name = &server.movers()[mover];
             let online = !mounted.shows_online(name);
@@ -54,8 +57,8 @@ pub fn latency(
     walk.map(Loop::finish);
     let of = |times: &[f64], part| quantile(times.iter().copied(), part);
     Latency {
-        trials,
-        missed: trials - visible.len(),
+        trials: answers.len(),
+        missed: answers.len() - visible.len(),
         p50_ms: of(&visible, 0.5),
         p99_ms: of(&visible, 0.99),
         answer_p50_ms: of(&answers, 0.5),
@@ -115,17 +118,18 @@ pub fn storm(
     };
     let look = || {
         pin(processors.other);
-        let (mut changes, mut late) = (0, Vec::new());
+        let (mut changes, mut late, mut lag) = (0, Vec::new(), Duration::ZERO);
         for change in receive {
             std::thread::sleep((change.at + LATE).saturating_duration_since(Instant::now()));
+            lag = lag.max((change.at + LATE).elapsed());
             changes += 1;
             if mounted.shows_online(&movers[change.mover]) != change.online {
                 late.push(change.mover);
             }
         }
-        (changes, late)
+        (changes, late, lag)
     };
-    let ((lasted, time_then), (changes, mut late)) = std::thread::scope(|scope| {
+    let ((lasted, time_then), (changes, mut late, lag)) = std::thread::scope(|scope| {
         let (change, look) = (scope.spawn(change), scope.spawn(look));
         (change.join().expect("changes that end"), look.join().expect("an observer that ends"))
     });
@@ -144,6 +148,7 @@ pub fn storm(
         missed: late.len(),
         processor_percent: (time_then - time).as_secs_f64() / lasted.as_secs_f64() * 100.0,
         slowest_step_ms: slowest.as_secs_f64() * 1e3,
+        observer_lag_ms: lag.as_secs_f64() * 1e3,
         messages: caused.messages,
         questions: caused.questions,
     })

@@ -119,7 +119,7 @@ pub struct Fetch {
 /// How long one event takes to be seen, in milliseconds.
 #[derive(Debug, Serialize)]
 pub struct Latency {
-    /// How many events.
+    /// How many events; fewer than were to be, if they took too long.
     pub trials: usize,
     /// How many were not seen within ten seconds; they are in no other figure.
     pub missed: usize,
@@ -150,7 +150,9 @@ pub struct Storm {
     pub processor_percent: f64,
     /// The longest step of the walk.
     pub slowest_step_ms: f64,
-    /// Messages and questions meanwhile.
+    /// By how much the observer came too late at worst: near a second, `late` says nothing.
+    pub observer_lag_ms: f64,
+    /// Messages of the kernel meanwhile.
     pub messages: Option<u64>,
     /// AMI actions meanwhile.
     pub questions: Option<u64>,

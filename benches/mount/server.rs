@@ -147,14 +147,15 @@ impl Server {
     }
 
     /// The questions asked since then, the last 100,000 of them. A real server does not tell: for it
-    /// these are the first `count` of those that a mount asks, lists before details; all without a count.
+    /// these are the first `count` of those that a mount asks, the lists in any case, then the details;
+    /// without a count all of them.
     pub fn questions(&self, count: Option<u64>) -> Vec<Vec<u8>> {
         let Running::Simulated { simulator, .. } = &self.running else {
-            let mut questions = lists();
-            questions.extend(self.friends.iter().flat_map(|name| details(name)));
-            questions
-                .truncate(count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX)));
-            return questions;
+            let lists = lists();
+            let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
+            let count = count.max(lists.len());
+            let details = self.friends.iter().flat_map(|name| details(name));
+            return lists.into_iter().chain(details).take(count).collect();
         };
         let asked = simulator.asked().into_iter();
         asked.filter(|request| !OF_SESSION.contains(&&*request.action())).map(|asked| again(&asked)).collect()
