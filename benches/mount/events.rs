@@ -121,9 +121,12 @@ pub fn storm(
         let (mut changes, mut late, mut lag) = (0, Vec::new(), Duration::ZERO);
         for change in receive {
             std::thread::sleep((change.at + LATE).saturating_duration_since(Instant::now()));
-            lag = lag.max((change.at + LATE).elapsed());
             changes += 1;
-            if mounted.shows_online(&movers[change.mover]) != change.online {
+            let shown = mounted.shows_online(&movers[change.mover]) == change.online;
+            // a look that lasts holds up those behind it
+            let behind = (change.at + LATE).elapsed();
+            lag = lag.max(behind);
+            if !shown || behind > LATE {
                 late.push(change.mover);
             }
         }

@@ -64,7 +64,7 @@ pub struct Populated {
     pub seconds: f64,
     /// How many questions were asked by then.
     pub questions: Option<u64>,
-    /// How long one manager connection takes for the same questions.
+    /// How long one manager connection takes for the login and the same questions.
     pub one_connection_seconds: f64,
 }
 
@@ -110,7 +110,7 @@ pub struct Fetch {
     pub questions: usize,
     /// From the program's start to the end of the first walk.
     pub mount_seconds: f64,
-    /// Over one manager connection, pipelined.
+    /// Over one manager connection, login included, pipelined.
     pub one_connection_seconds: f64,
     /// One after the other by `asterisk -rx`, from a sample; only with a real server.
     pub console_seconds: Option<f64>,
@@ -142,7 +142,7 @@ pub struct Storm {
     pub seconds: f64,
     /// How many there were.
     pub changes: usize,
-    /// How many were not in the tree a second later.
+    /// How many were not in the tree a second later, or could not be looked at within another second.
     pub late: usize,
     /// How many friends the tree never got right, within ten seconds of the end.
     pub missed: usize,
@@ -150,7 +150,7 @@ pub struct Storm {
     pub processor_percent: f64,
     /// The longest step of the walk.
     pub slowest_step_ms: f64,
-    /// By how much the observer came too late at worst: near a second, `late` says nothing.
+    /// By how much a look ended too late at worst: each should take next to nothing.
     pub observer_lag_ms: f64,
     /// Messages of the kernel meanwhile.
     pub messages: Option<u64>,
