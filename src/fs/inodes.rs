@@ -186,6 +186,12 @@ impl Inodes {
         Some((number, release))
     }
 
+    /// The same for everything that is shown of these nodes; gives what the tree need not tell of.
+    pub fn detach_all(&mut self, of: impl Fn(&Node) -> bool) -> Vec<u32> {
+        let shown: Vec<Shown> = self.current.keys().filter(|shown| of(&shown.node)).cloned().collect();
+        shown.iter().filter_map(|shown| self.detach(shown)?.1).collect()
+    }
+
     /// Notes that a directory holds other names from now on; gives its number.
     pub fn touch(&mut self, shown: &Shown) -> Option<INodeNo> {
         let number = *self.current.get(shown)?;

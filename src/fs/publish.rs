@@ -30,8 +30,12 @@ impl Keep for Publisher {
     }
 
     fn names_changed(&self, directory: &Node, changes: Vec<NameChange>) {
+        let replaced = self.0.tree.replaced(&changes);
         let mut inodes = self.0.inodes();
         let mut released = Vec::new();
+        if !replaced.is_empty() {
+            released.extend(inodes.detach_all(|node| self.0.tree.is_within(node, &replaced)));
+        }
         // what stands there now is another directory or file, whatever was cached below the old one
         for node in changes.iter().filter_map(|change| change.before.clone()) {
             released.extend(inodes.detach(&node.into()).and_then(|(_, release)| release));

@@ -74,8 +74,8 @@ impl Besides {
         self.rows.contains_key(&position)
     }
 
-    /// Forgets all of it.
-    fn clear(&mut self, queries: &Queries, dependent: Option<Dependent>) {
+    /// Forgets all of it, and has `dependent` told no longer.
+    pub fn clear(&mut self, queries: &Queries, dependent: Option<Dependent>) {
         if let Some(dependent) = dependent {
             self.rows.values().for_each(|used| queries.remove_dependent(dependent, used));
         }

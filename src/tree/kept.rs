@@ -4,10 +4,12 @@
 //! which contents it holds, and is told which have become others, exactly these, and which names
 //! came and went.
 
+use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::directory::{Directory, NameChange};
 use super::error::Step;
+use super::layout::Kind;
 use super::lookup::Tree;
 use super::node::Node;
 use super::render::Rendered;
@@ -100,8 +102,15 @@ impl Tree {
         let Some(directory) = self.take_directory(node) else { return };
         let Some(number) = directory.number else { return };
         self.kept().remove(number);
-        let used = std::mem::take(&mut directory.state().used);
+        let mut state = directory.state();
+        let used = std::mem::take(&mut state.used);
+        let groups = std::mem::take(&mut state.groups);
+        drop(state);
+        directory.mark();
         self.queries().remove_dependent(Dependent::Kept(number), &used);
+        for mut group in groups {
+            group.besides.clear(self.queries(), Some(Dependent::Kept(number)));
+        }
     }
 
     /// Follows the server, and tells `keeper` what becomes of what he keeps, until the server is gone.
@@ -160,7 +169,27 @@ impl Tree {
         }
     }
 
+    /// The directories among what names led to before.
+    pub fn replaced(&self, changes: &[NameChange]) -> HashSet<Node> {
+        let before = changes.iter().filter_map(|change| change.before.clone());
+        before.filter(|node| self.kind(node) == Kind::Directory).collect()
+    }
+
+    /// Whether a node is one of these directories, or in one.
+    pub fn is_within(&self, node: &Node, directories: &HashSet<Node>) -> bool {
+        let ancestors = std::iter::successors(Some(node.clone()), |node| Some(self.above(node)?.0));
+        ancestors.into_iter().any(|node| directories.contains(&node))
+    }
+
+    /// Tells what names came and went. One can stand for another record from now on, which need not
+    /// have changed itself: nothing that was known below it is true any more.
     pub(super) fn tell_names(&self, directory: &Node, changes: Vec<NameChange>) {
+        let replaced = self.replaced(&changes);
+        if !replaced.is_empty() {
+            let known = self.directories_known();
+            let within = known.iter().filter(|node| self.is_within(node, &replaced));
+            within.for_each(|node| self.forget_directory(node));
+        }
         if let Some(keeper) = self.keeper.get() {
             keeper.names_changed(directory, changes);
         }

@@ -160,6 +160,11 @@ impl Tree {
         Ok(directory)
     }
 
+    /// Where the directories are that were ever made.
+    pub(super) fn directories_known(&self) -> Vec<Node> {
+        self.directories.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     pub(super) fn take_directory(&self, node: &Node) -> Option<Arc<Directory>> {
         self.directories.lock().unwrap_or_else(PoisonError::into_inner).remove(node)
     }

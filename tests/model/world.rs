@@ -2,6 +2,7 @@
 
 use astfs::simulator::Fault;
 
+use crate::support::answers::{self, list, record};
 use crate::support::simulated::Simulated;
 
 /// Numbers that a seed gives.
@@ -179,25 +180,20 @@ impl World {
     fn done(&mut self, what: String, event: &str, peer: Option<&str>) {
         self.history.push(what);
         let peer = peer.map_or_else(String::new, |peer| format!("Peer: {peer}\r\n"));
-        self.events.push(format!("Event: {event}\r\nPrivilege: system,all\r\n{peer}\r\n"));
+        self.events.push(answers::event(event, &peer));
     }
 
     /// Has the server answer what is so now.
     pub fn publish(&self, server: &Simulated) {
-        let peers: Vec<String> = self.peers.iter().map(Peer::headers).collect();
-        server.answer(&[("Action", "Peers")], list(peers));
+        server.answer(&[("Action", "Peers")], list(self.peers.iter().map(Peer::headers)));
         let people =
             self.people.iter().map(|person| format!("Name: {}\r\nCity: {}\r\n", person.name, person.city));
-        server.answer(&[("Action", "People")], list(people.collect()));
+        server.answer(&[("Action", "People")], list(people));
         for name in PEERS {
             let peer = self.peers.iter().find(|peer| peer.name == name);
-            let answer = |headers: Option<String>| match headers {
-                Some(headers) => format!("Response: Success\r\n{headers}\r\n"),
-                None => "Response: Error\r\nMessage: there is none\r\n\r\n".to_owned(),
-            };
-            server.answer(&[("Action", "Peer"), ("Name", name)], answer(peer.map(Peer::headers)));
+            server.answer(&[("Action", "Peer"), ("Name", name)], record(peer.map(Peer::headers)));
             let note = peer.map(|peer| format!("Text: {}\r\n", peer.note));
-            server.answer(&[("Action", "Note"), ("Name", name)], answer(note));
+            server.answer(&[("Action", "Note"), ("Name", name)], record(note));
         }
     }
 
@@ -220,16 +216,6 @@ impl Peer {
         let kind = if *vip { "vip" } else { "plain" };
         format!("Name: {name}\r\nAddress: {address}\r\nOwner: {owner}\r\nKind: {kind}\r\n")
     }
-}
-
-fn list(items: Vec<String>) -> String {
-    let items: Vec<String> = items.iter().map(|item| format!("Event: Entry\r\n{item}\r\n")).collect();
-    format!(
-        "Response: Success\r\nEventList: start\r\nMessage: A list will follow\r\n\r\n{}\
-         Event: ListComplete\r\nEventList: Complete\r\nListItems: {}\r\n\r\n",
-        items.concat(),
-        items.len()
-    )
 }
 
 /// A way in which the next answer goes wrong, and which.

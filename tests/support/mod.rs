@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "each test file uses a part of the support")]
 #![allow(clippy::expect_used, reason = "what the tests' ground lacks ends the test, with these words")]
 
+pub mod answers;
 pub mod asterisk;
 pub mod counts;
 pub mod mount;

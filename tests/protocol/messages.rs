@@ -1,0 +1,153 @@
+//! What looking costs: nothing, where nothing changed; and what changed costs no more than itself.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use astfs::simulator::{Content, Version};
+
+use super::PATIENCE;
+use crate::support::mount::{Mounted, fuse_available};
+use crate::support::simulated::{Simulated, shell_in, shipped, text};
+use crate::support::wait_until;
+
+/// What the mount says that it was asked and asked itself.
+fn counters(mounted: &Mounted) -> BTreeMap<String, u64> {
+    let counters = fs::read_to_string(mounted.join(".astfs/counters")).expect("the counters are there");
+    let pair = |line: &str| {
+        let (name, value) = line.split_once('=')?;
+        Some((name.to_owned(), value.parse().ok()?))
+    };
+    counters.lines().filter_map(pair).collect()
+}
+
+/// What was counted while something ran, without the looks at the counters themselves.
+fn counted(mounted: &Mounted, run: impl FnOnce()) -> BTreeMap<String, u64> {
+    let (first, before) = (counters(mounted), counters(mounted));
+    run();
+    let after = counters(mounted);
+    let own = |name: &str| before[name] - first[name];
+    after
+        .iter()
+        .map(|(name, value)| (name.clone(), (value - before[name]).saturating_sub(own(name))))
+        .collect()
+}
+
+/// Reads all there is.
+fn read_all(directory: &Path, files: &mut usize) {
+    for entry in fs::read_dir(directory).expect("it is listed") {
+        let entry = entry.expect("an entry");
+        let about = fs::symlink_metadata(entry.path()).expect("it is there");
+        if about.is_dir() {
+            read_all(&entry.path(), files);
+        } else if about.is_symlink() {
+            fs::read_link(entry.path()).expect("it leads somewhere");
+        } else {
+            let length = fs::read(entry.path()).map(|bytes| bytes.len() as u64);
+            assert_eq!(length.ok(), Some(about.len()), "{}", entry.path().display());
+            *files += 1;
+        }
+    }
+}
+
+#[test]
+fn who_looks_again_at_what_has_not_changed_asks_nobody() {
+    if !fuse_available() {
+        return;
+    }
+    for version in [Version::Asterisk13, Version::Asterisk16] {
+        let server = Simulated::start(Content::generated(version, 300, 5));
+        let mounted = server.mount(&shipped("asterisk.toml"));
+        assert!(wait_until(PATIENCE, || fs::read_dir(mounted.join("users/sipfriends")).is_ok()));
+        let shell = |script: &str| {
+            let output = shell_in(mounted.path(), Duration::from_secs(120), script);
+            assert!(output.status.success(), "{script}: {}", text(&output.stderr));
+        };
+        let mut files = 0;
+        let programs: [(&str, u64); 5] = [
+            ("find . > /dev/null", 0),
+            ("find . -type f -size +1 -newermt 2001-01-01 > /dev/null", 0),
+            // it looks for attributes that are extended, which the kernel does not remember
+            ("ls -lR . > /dev/null", 2),
+            ("tar cf - . | cat > /dev/null", 0),
+            ("grep -r nothing-like-this . || test $? = 1", 0),
+        ];
+        read_all(mounted.path(), &mut files);
+        programs.iter().for_each(|(script, _)| shell(script));
+        assert!(files > 1000, "{files} files");
+
+        server.forget_asked();
+        for (script, allowed) in programs {
+            let counted = counted(&mounted, || shell(script));
+            let sent = counted["fuse_requests"];
+            assert!(sent <= allowed, "{version:?}: {script}: {counted:?}");
+        }
+        let counted = counted(&mounted, || read_all(mounted.path(), &mut files));
+        assert_eq!(counted["fuse_requests"], 0, "{version:?}: {counted:?}");
+        assert_eq!(server.questions(), [""; 0], "{version:?}");
+        assert_eq!(counted["ami_actions"], 0, "{version:?}: {counted:?}");
+    }
+}
+
+/// The inode at every path.
+fn inodes(directory: &Path, found: &mut BTreeMap<PathBuf, u64>) {
+    for entry in fs::read_dir(directory).expect("it is listed").flatten() {
+        let about = fs::symlink_metadata(entry.path()).expect("it is there");
+        found.insert(entry.path(), about.ino());
+        if about.is_dir() {
+            inodes(&entry.path(), found);
+        }
+    }
+}
+
+#[test]
+fn an_event_about_one_of_a_thousand_peers_asks_about_that_one_and_changes_only_its_files() {
+    if !fuse_available() {
+        return;
+    }
+    for version in [Version::Asterisk13, Version::Asterisk16] {
+        let server = Simulated::start(Content::generated(version, 1000, 11));
+        let mounted = server.mount(&shipped("asterisk.toml"));
+        let friends = mounted.join("users/sipfriends");
+        assert!(wait_until(PATIENCE, || fs::read_dir(&friends).is_ok()), "{}", mounted.stderr());
+        let name = fs::read_dir(friends.join("_offline")).expect("it is listed").flatten().next();
+        let name = name.expect("somebody is offline").file_name().to_string_lossy().into_owned();
+        let mut files = 0;
+        read_all(mounted.path(), &mut files);
+        let mut before = BTreeMap::new();
+        inodes(mounted.path(), &mut before);
+        assert!(before.len() > 3000, "{} names", before.len());
+
+        server.forget_asked();
+        assert!(server.register(&name), "{name}");
+        let online = || fs::symlink_metadata(friends.join("_online").join(&name)).is_ok();
+        assert!(wait_until(PATIENCE, online), "{}", mounted.stderr());
+        // whatever else may follow has followed
+        std::thread::sleep(Duration::from_millis(300));
+        let mut asked = server.questions();
+        asked.sort();
+        let mut expected = vec![format!("SIPshowpeer {name}")];
+        if version == Version::Asterisk16 {
+            expected.push(format!("sip show user {name}"));
+        }
+        assert_eq!(asked, expected, "{version:?}");
+
+        let mut after = BTreeMap::new();
+        inodes(mounted.path(), &mut after);
+        let own = friends.join(&name);
+        let presence = ["_online", "_offline"].map(|presence| friends.join(presence).join(&name));
+        for path in before.keys().chain(after.keys()) {
+            let same = before.get(path) == after.get(path);
+            assert!(
+                same || path.starts_with(&own) || presence.contains(path),
+                "{version:?}: {}",
+                path.display()
+            );
+        }
+        let full = own.join("full");
+        assert_ne!(before[&full], after[&full], "a new version is a new inode");
+        assert_eq!(before[&own], after[&own], "the directory is the same");
+    }
+}
