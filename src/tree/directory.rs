@@ -84,7 +84,7 @@ pub(super) enum Rows {
         version: u64,
         snapshot: Arc<Snapshot>,
         /// The name of each; none for a record that has none.
-        keys: Vec<Option<Arc<str>>>,
+        keys: Arc<[Option<Arc<str>>]>,
     },
     /// From something that was computed for this directory.
     Own(Vec<NamedRecord>),

@@ -189,15 +189,12 @@ impl Tree {
                     });
                 };
                 if let Some(positions) = snapshot.changed_since(old) {
-                    let mut keys = known.clone();
-                    for position in positions.iter() {
-                        let now = key(*position);
-                        if keys[*position] != now {
-                            keys[*position] = now;
-                        }
-                    }
-                    let stays = positions.iter().all(|position| keys[*position] == known[*position]);
-                    let before = if stays { Before::Changed(positions) } else { Before::Nothing };
+                    let stays = positions.iter().all(|position| key(*position) == known[*position]);
+                    let (keys, before) = if stays {
+                        (Arc::clone(known), Before::Changed(positions))
+                    } else {
+                        (keys_of(variable, (0..records.len()).map(key).collect()), Before::Nothing)
+                    };
                     return Ok(Ranged { rows: Rows::Table { table, version, snapshot, keys }, before });
                 }
                 let keys = keys_of(variable, (0..records.len()).map(key).collect());
@@ -251,7 +248,7 @@ fn holds(condition: Result<bool, Unready>, name: &str) -> Result<bool, Unready> 
 }
 
 /// The keys of all records; that some have none is told once.
-fn keys_of(variable: &Variable, keys: Vec<Option<Arc<str>>>) -> Vec<Option<Arc<str>>> {
+fn keys_of(variable: &Variable, keys: Arc<[Option<Arc<str>>]>) -> Arc<[Option<Arc<str>>]> {
     if keys.contains(&None) {
         tracing::warn!("each `{}`: records without the field that names them are left out", variable.name);
     }
