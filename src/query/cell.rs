@@ -189,9 +189,10 @@ impl Cell {
         state.invalidated.is_some_and(|at| state.good.as_ref().is_none_or(|good| good.asked <= at))
     }
 
-    /// Notes that something else is true from now on.
-    pub fn invalidate(&self) {
-        self.state().invalidated = Some(Instant::now());
+    /// Notes that something else is true since that moment.
+    pub fn invalidate(&self, at: Instant) {
+        let mut state = self.state();
+        state.invalidated = state.invalidated.max(Some(at));
     }
 
     /// How long to wait before it is asked again because of events.
@@ -283,10 +284,11 @@ impl State {
         {
             return give(good);
         }
-        let tried = self
-            .failure
-            .as_ref()
-            .filter(|failure| failure.asked >= conditions.since || failure.asked.elapsed() < FAILURE_LIVES);
+        // what failed in another session, or without one, may succeed in this one
+        let tried = self.failure.as_ref().filter(|failure| {
+            let lives = failure.session == conditions.session && failure.asked.elapsed() < FAILURE_LIVES;
+            failure.asked >= conditions.since || lives
+        });
         let usable = self.good.as_ref().filter(|good| self.is_good_enough(good, conditions));
         match (usable, tried) {
             (Some(good), tried) if tried.is_some() || conditions.down_since.is_some() => give(good),

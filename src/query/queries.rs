@@ -165,6 +165,9 @@ impl Queries {
             let (table, outcome, version) = self.tabled(id, reads)?;
             return match outcome {
                 Ok(snapshot) => {
+                    if !reads.manner.takes_stale {
+                        self.demand_fresh(&table.used(), reads)?;
+                    }
                     reads.touch_table(&table, version);
                     Ok(View { snapshot, table: Some((table, version)) })
                 }
@@ -421,7 +424,28 @@ impl Queries {
                         .records
                         .iter()
                         .all(|(key, value)| same(read.table.record(key).as_ref(), value.as_ref()))
+                    && (manner.takes_stale || self.is_fresh(&read.table.used(), manner))
             })
+    }
+
+    /// For a reader for whom no stale answer will do: a table takes what there is, for all who read it.
+    fn demand_fresh(&self, used: &Used, reads: &Reads) -> Result<(), Unready> {
+        for (cell, stamp) in &used.cells {
+            match cell.look(&self.conditions(cell, reads.manner)) {
+                Look::Ask => return Err(reads.want(cell)),
+                Look::Use { stamp: now, outcome } if now != *stamp => {
+                    reads.use_cell(cell, now);
+                    outcome?;
+                }
+                Look::Use { .. } => {}
+            }
+        }
+        used.tables.iter().try_for_each(|read| self.demand_fresh(&read.table.used(), reads))
+    }
+
+    fn is_fresh(&self, used: &Used, manner: Manner) -> bool {
+        used.cells.iter().all(|(cell, stamp)| cell.still(*stamp, &self.conditions(cell, manner)))
+            && used.tables.iter().all(|read| self.is_fresh(&read.table.used(), manner))
     }
 
     /// Whether the tables among what was used are those of that version still.
@@ -508,7 +532,7 @@ impl Queries {
     }
 
     fn invalidate_cell(&self, cell: &Arc<Cell>) {
-        cell.invalidate();
+        cell.invalidate(Instant::now());
         // where nobody keeps what depends on it, whoever reads next has to ask
         for dependent in cell.dependents() {
             if let Dependent::Table(id) = dependent {
@@ -525,10 +549,12 @@ impl Queries {
         let query = self.model.query(id);
         if query.parameters.is_empty() {
             let Some(one) = query.refresh.one else { return self.invalidate(id) };
-            self.cells_about(one, key).iter().for_each(|cell| cell.invalidate());
+            // one moment for both: what is asked while the table is not to be had yet is asked after it
+            let now = Instant::now();
+            self.cells_about(one, key).iter().for_each(|cell| cell.invalidate(now));
             let overrun = {
                 let mut state = self.table(id).state();
-                state.pending.insert(key.into(), Instant::now());
+                state.pending.insert(key.into(), now);
                 state.pending.len() > PENDING
             };
             if overrun {

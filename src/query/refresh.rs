@@ -107,31 +107,35 @@ impl Queries {
         if !table.is_live(self) {
             return;
         }
-        if !table.is_asking() {
+        let mut asks = table.is_asking();
+        if !asks {
             let questions = self.pending_questions(table);
-            if !questions.is_empty() {
-                let queries = Arc::clone(self);
-                self.mark_after(table, async move {
-                    queries.ask_all(questions, Urgency::Background).await;
-                });
+            asks = !questions.is_empty();
+            if asks {
+                self.ask_for_records(table, questions);
             }
         }
         let reads = Reads::new(Manner::of_reader());
         if let Err(Unready::Wanted) = self.tabled(id, &reads) {
             reads.wanted().iter().for_each(|cell| self.plan(cell));
         }
-        if !table.is_asking() && !table.state().pending.is_empty() {
-            // their questions have failed just now
-            self.mark_after(table, tokio::time::sleep(FAILURE_LIVES));
+        // their questions have failed just now; those of events that come meanwhile do not wait for that
+        if !asks && !table.state().pending.is_empty() && table.begin_rest() {
+            let (queries, table) = (Arc::clone(self), Arc::clone(table));
+            tokio::spawn(async move {
+                tokio::time::sleep(FAILURE_LIVES).await;
+                table.end_rest();
+                queries.mark([Dependent::Table(table.query())]);
+            });
         }
     }
 
-    /// Marks a table when that is done; until then its records are being asked for.
-    fn mark_after(self: &Arc<Self>, table: &Arc<Table>, work: impl Future<Output = ()> + Send + 'static) {
+    /// Asks for records of a table, and marks it when they are here.
+    fn ask_for_records(self: &Arc<Self>, table: &Arc<Table>, questions: Vec<Arc<Cell>>) {
         table.set_asking(true);
         let (queries, table) = (Arc::clone(self), Arc::clone(table));
         tokio::spawn(async move {
-            work.await;
+            queries.ask_all(questions, Urgency::Background).await;
             table.set_asking(false);
             queries.mark([Dependent::Table(table.query())]);
         });

@@ -132,7 +132,7 @@ impl Queries {
         waits: bool,
     ) -> Option<Unready> {
         pending.clear();
-        cell.invalidate();
+        cell.invalidate(Instant::now());
         if waits {
             return Some(reads.want(cell));
         }

@@ -16,7 +16,7 @@ use super::besides::Besides;
 use super::cell::Outcome;
 use super::dependents::{Dependent, Dependents};
 use super::queries::Queries;
-use super::reads::{Reads, Unready, Used, same};
+use super::reads::{Manner, Reads, Unready, Used, same};
 use super::scope::{Bindings, Scope};
 use super::snapshot::Snapshot;
 use crate::language::{Query, QueryId, Question, from_template};
@@ -30,6 +30,8 @@ pub struct Table {
     dirty: AtomicBool,
     /// Whether its records that events concerned are being asked for.
     asking: AtomicBool,
+    /// Whether what could not be had of these is asked for again in a moment.
+    resting: AtomicBool,
     state: Mutex<State>,
     dependents: Mutex<TableDependents>,
 }
@@ -109,8 +111,8 @@ struct TableDependents {
 impl Table {
     /// Nothing known yet.
     pub fn new(query: QueryId) -> Table {
-        let (dirty, asking) = (AtomicBool::new(true), AtomicBool::new(false));
-        Table { query, dirty, asking, state: Mutex::default(), dependents: Mutex::default() }
+        let (dirty, asking, resting) = (AtomicBool::new(true), AtomicBool::default(), AtomicBool::default());
+        Table { query, dirty, asking, resting, state: Mutex::default(), dependents: Mutex::default() }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -136,9 +138,24 @@ impl Table {
         self.asking.load(Ordering::Acquire)
     }
 
+    /// Begins to wait before what could not be had is asked for again; not if somebody does already.
+    pub(super) fn begin_rest(&self) -> bool {
+        !self.resting.swap(true, Ordering::AcqRel)
+    }
+
+    /// Ends that.
+    pub(super) fn end_rest(&self) {
+        self.resting.store(false, Ordering::Release);
+    }
+
     /// Whether events concerned some of its records, and nobody is asking for them.
     pub(super) fn is_left_alone(&self) -> bool {
-        !self.is_asking() && !self.state().pending.is_empty()
+        !self.is_looked_after() && !self.state().pending.is_empty()
+    }
+
+    /// Whether its records that events concerned are asked for, now or in a moment.
+    fn is_looked_after(&self) -> bool {
+        self.is_asking() || self.resting.load(Ordering::Acquire)
     }
 
     /// Notes whether they are.
@@ -235,7 +252,7 @@ impl Queries {
         let link = self.connection();
         let concerned = !state.pending.is_empty();
         let waits = concerned && !self.is_patient_for(table, reads);
-        if concerned && !waits && !table.is_asking() {
+        if concerned && !waits && !table.is_looked_after() {
             // it may have been of no interest to anybody when the events came
             self.agenda.add([Dependent::Table(id)]);
         }
@@ -248,7 +265,8 @@ impl Queries {
         }
         // what changes from here on marks it again
         table.dirty.store(false, Ordering::Release);
-        let own = Reads::new(reads.manner);
+        // what is kept is kept for all: who takes nothing stale looks at what it was computed from
+        let own = Reads::new(Manner { takes_stale: true, ..reads.manner });
         let outcome = match self.compute_table(id, &mut state, &own, waits) {
             Ok(snapshot) => Ok(snapshot),
             Err(Unready::Failed(error)) => Err(error),
