@@ -122,7 +122,7 @@ impl Filesystem for TreeFilesystem {
             Some(parent),
             move |shared, reads| {
                 let shown = shared.shown(shared.tree.find_now(&directory, &name, reads)?, reader);
-                let content = shared.content(&shown, reads)?;
+                let content = shared.content_awaited(&shown, reads)?;
                 Ok((shown, content))
             },
             |shared, found| match found {
@@ -155,7 +155,7 @@ impl Filesystem for TreeFilesystem {
         self.shared.answer(
             "getattr",
             None,
-            move |shared, reads| shared.content(&shown, reads),
+            move |shared, reads| shared.content_awaited(&shown, reads),
             move |shared, rendered| {
                 let rendered = rendered.and_then(|content| content.ok_or(Errno::EISDIR));
                 let filled = rendered.and_then(|content| {
@@ -267,12 +267,13 @@ impl Filesystem for TreeFilesystem {
                 }
             }
             let mut cookie = offset.saturating_sub(DOTS.len() as u64);
+            let mut known = true;
             loop {
                 let names = directory.after(cookie, AT_ONCE);
                 let Some(last) = names.last() else { break };
                 cookie = last.cookie;
                 for named in names {
-                    if shared.add_entry(named, reader, &mut reply) {
+                    if shared.add_entry(named, reader, &mut known, &mut reply) {
                         return reply.ok();
                     }
                 }

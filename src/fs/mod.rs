@@ -16,6 +16,7 @@ mod mount;
 mod mountpoint;
 mod notices;
 mod publish;
+mod readahead;
 mod shared;
 
 pub use filesystem::TreeFilesystem;

@@ -12,6 +12,7 @@ use super::counters::Counters;
 use super::errno::errno;
 use super::inodes::{Forgotten, Inode, Inodes, Placed, Shown, is_same};
 use super::notices::Notices;
+use super::readahead::Readahead;
 use crate::parse::text;
 use crate::query::{Caller, Manner, QueryError, Reads};
 use crate::tree::{Kind, Named, Node, Rendered, Step, Tree, TreeError};
@@ -26,7 +27,8 @@ pub struct Shared {
     pub tree: Arc<Tree>,
     pub notices: Arc<Notices>,
     pub counters: Counters,
-    runtime: Handle,
+    pub readahead: Readahead,
+    pub runtime: Handle,
     inodes: Mutex<Inodes>,
     owner: (u32, u32),
 }
@@ -37,6 +39,7 @@ impl Shared {
             tree,
             notices,
             counters: Counters::default(),
+            readahead: Readahead::default(),
             runtime,
             inodes: Mutex::new(Inodes::new()),
             owner: (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw()),
@@ -57,7 +60,7 @@ impl Shared {
         self: &Arc<Self>,
         what: &'static str,
         within: Option<INodeNo>,
-        compute: impl Fn(&Shared, &Reads) -> Result<T, Step> + Send + Sync + 'static,
+        compute: impl Fn(&Arc<Shared>, &Reads) -> Result<T, Step> + Send + Sync + 'static,
         reply: impl FnOnce(&Shared, Result<T, Errno>) + Send + 'static,
     ) {
         match compute(self, &Reads::new(Manner::of_reader())) {
@@ -94,6 +97,11 @@ impl Shared {
         {
             return Ok(Some(content));
         }
+        if let Some(content) = self.prepared(&shown.node)
+            && self.tree.still_true(&shown.node, &content.used)
+        {
+            return Ok(Some(content));
+        }
         self.counters.renders();
         let reads = match shown.reader {
             Some((uid, gid)) => &reads.for_caller(Caller { uid, gid, pid: None }),
@@ -121,6 +129,16 @@ impl Shared {
         let inodes = self.inodes();
         let same = inodes.current(shown).is_some_and(|inode| is_same(inode, content));
         inodes.number(shown).filter(|_| same)
+    }
+
+    /// The same for somebody who waits for it: if he has to, what he is likely to look at next is asked
+    /// for too.
+    pub fn content_awaited(self: &Arc<Self>, shown: &Shown, reads: &Reads) -> Result<Option<Rendered>, Step> {
+        let content = self.content(shown, reads);
+        if matches!(content, Err(Step::Wanted)) {
+            self.look_ahead(&shown.node);
+        }
+        content
     }
 
     /// Gives an inode its content, unless it has one.
@@ -249,9 +267,21 @@ impl Shared {
     ///
     /// What is not known is listed without a size, and asked for when somebody looks at it: a listing
     /// never waits for contents.
-    pub fn add_entry(&self, named: Named, reader: (u32, u32), reply: &mut ReplyDirectoryPlus) -> bool {
+    pub fn add_entry(
+        &self,
+        named: Named,
+        reader: (u32, u32),
+        known: &mut bool,
+        reply: &mut ReplyDirectoryPlus,
+    ) -> bool {
         let shown = self.shown(named.node, reader);
-        let content = self.content(&shown, &Reads::new(Manner::of_reader())).ok().flatten();
+        let content = match *known {
+            true => self.content(&shown, &Reads::new(Manner::of_reader())),
+            false => Ok(None),
+        };
+        // where one file's answers are not here, those of its siblings are not either, mostly
+        *known &= !matches!(content, Err(Step::Wanted)) || shown.node.names.is_empty();
+        let content = content.ok().flatten();
         let (lifetime, attributes_live) = self.lifetimes(&shown, content.as_ref());
         let lifetime = lifetime.min(attributes_live);
         let number = self.place(&shown, content).number;
@@ -294,7 +324,7 @@ impl Shared {
         self.answer(
             what,
             None,
-            move |shared, reads| shared.content(&shown, reads),
+            move |shared, reads| shared.content_awaited(&shown, reads),
             move |shared, rendered| match rendered {
                 Ok(Some(content)) => {
                     let bytes = |inode: &Inode| inode.content.as_ref().map(|content| content.bytes.clone());

@@ -160,6 +160,10 @@ fn check_one(loader: &mut Loader, parameters: &[BTreeSet<String>]) {
     let mut findings = Vec::new();
     for (index, query) in loader.queries.iter().enumerate() {
         let Some(query) = query else { continue };
+        if !query.refresh.finds.is_empty() && (query.key.is_none() || !parameters[index].is_empty()) {
+            let message = "`finds` belongs to a query that gives a list whose records have a `key`";
+            findings.push((query.span.clone(), message, "add `key`, or leave `finds` out"));
+        }
         let Some(one) = query.refresh.one else { continue };
         let (message, help) = if !parameters[index].is_empty() {
             (
@@ -176,7 +180,7 @@ fn check_one(loader: &mut Loader, parameters: &[BTreeSet<String>]) {
         findings.push((query.span.clone(), message, help));
     }
     for (span, message, help) in findings {
-        loader.reader.error(span, message, "its `refresh` has `one`", Some(help.into()));
+        loader.reader.error(span, message, "its `refresh`", Some(help.into()));
     }
 }
 

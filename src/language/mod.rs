@@ -5,6 +5,7 @@
 
 mod alive;
 mod check;
+mod compiled;
 mod diagnostic;
 mod document;
 mod entry;
@@ -25,6 +26,7 @@ mod variable;
 mod words;
 
 pub use check::STATUS_DIRECTORY;
+pub use compiled::CompiledExpression;
 pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
 pub use load::{LoadOptions, load};
 pub use model::{

@@ -206,6 +206,8 @@ pub struct Refresh {
     pub one: Option<QueryId>,
     /// At that age.
     pub every: Option<Duration>,
+    /// After one of these events, if a list does not know the record that it names.
+    pub finds: Vec<Trigger>,
 }
 
 /// An event that makes a result stale.

@@ -306,12 +306,21 @@ fn regex_mistake(error: &str, pattern: &str) -> (String, std::ops::Range<usize>)
 
 fn refresh(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Refresh {
     let Some(table) = loader.reader.table("`refresh`", value) else { return Refresh::default() };
-    let section = Section::open(&mut loader.reader, "`refresh`", table, &["on", "one", "every"]);
+    let section = Section::open(&mut loader.reader, "`refresh`", table, &["on", "one", "every", "finds"]);
     let one = section.text(&mut loader.reader, "one");
+    let finds = section.get("finds").map(|value| triggers(loader, value)).unwrap_or_default();
+    if let Some(key) = section.key("finds")
+        && finds.iter().any(|trigger| trigger.key.is_none())
+    {
+        let help = Some("write `finds = { EVENT = \"event.HEADER\" }`".into());
+        let message = "an event of `finds` has to say which record it names";
+        loader.reader.error(key.span(), message, "which record?", help);
+    }
     Refresh {
         on: section.get("on").map(|value| triggers(loader, value)).unwrap_or_default(),
         one: one.and_then(|name| loader.query_named(&name)),
         every: section.duration(&mut loader.reader, "every"),
+        finds,
     }
 }
 

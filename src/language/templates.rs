@@ -10,6 +10,7 @@ use std::ops::Range;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
 
+use super::compiled::{CompiledExpression, CompiledExpressions};
 use super::diagnostic::suggestion;
 use super::name;
 use super::tags::Tags;
@@ -69,6 +70,8 @@ pub struct Expression {
 #[derive(Debug)]
 pub struct Templates {
     environment: Environment<'static>,
+    /// To be used when all templates are there.
+    expressions: CompiledExpressions,
 }
 
 /// A template or expression that cannot be compiled.
@@ -97,7 +100,7 @@ impl Default for Templates {
         });
         environment.set_formatter(format);
         environment.add_filter("first_bytes", first_bytes);
-        Templates { environment }
+        Templates { environment, expressions: CompiledExpressions::default() }
     }
 }
 
@@ -179,16 +182,12 @@ impl Templates {
 
     /// Evaluates an expression in `scope`.
     pub fn evaluate(&self, expression: &Expression, scope: Value) -> Result<Value, Error> {
-        self.environment.compile_expression(&expression.text)?.eval(scope)
+        self.compiled(expression)?.evaluate(scope)
     }
 
-    /// Evaluates an expression in many scopes, compiling it once.
-    pub fn evaluate_each<'a>(
-        &'a self,
-        expression: &'a Expression,
-    ) -> Result<impl Fn(Value) -> Result<Value, Error> + 'a, Error> {
-        let compiled = self.environment.compile_expression(&expression.text)?;
-        Ok(move |scope| compiled.eval(scope))
+    /// An expression to be evaluated in many scopes.
+    pub fn compiled(&self, expression: &Expression) -> Result<CompiledExpression, Error> {
+        self.expressions.get(&self.environment, &expression.text)
     }
 }
 

@@ -9,17 +9,14 @@ use super::reads::{Reads, Unready};
 use super::scope::{Bindings, Scope};
 use super::snapshot::Snapshot;
 use super::table::Stages;
-use crate::language::{Query, QueryId, escape, from_template, to_template};
+use crate::language::{CompiledExpression, Query, QueryId, escape, from_template, to_template};
 use crate::parse::value::{Fields, Shapes, Value};
-
-/// An expression, ready to be evaluated for one record after the other.
-type Computed<'a> = Box<dyn Fn(minijinja::Value) -> Result<minijinja::Value, minijinja::Error> + 'a>;
 
 /// The fields of a query, ready to be computed.
 struct FieldComputation<'a> {
     queries: &'a Arc<Queries>,
     query: &'a Query,
-    fields: Vec<(&'a str, Computed<'a>)>,
+    fields: Vec<(&'a str, CompiledExpression)>,
     bindings: &'a Bindings,
     /// Whether a mistake in them was told.
     told: bool,
@@ -27,9 +24,9 @@ struct FieldComputation<'a> {
 
 impl FieldComputation<'_> {
     fn field(&self, index: usize, row: &Value, reads: &Reads) -> Result<Value, Unready> {
-        let (name, evaluate) = &self.fields[index];
+        let (name, expression) = &self.fields[index];
         let scope = Scope::new(self.queries, self.bindings, reads).with("row", to_template(row));
-        evaluate(scope.context()).map(|value| from_template(&value)).map_err(|error| {
+        expression.evaluate(scope.context()).map(|value| from_template(&value)).map_err(|error| {
             self.queries.template_error(&format!("{}.{name}", self.query.name), &error, reads)
         })
     }
@@ -73,9 +70,9 @@ impl Queries {
     ) -> Result<FieldComputation<'a>, Unready> {
         let mut fields = Vec::with_capacity(query.fields.len());
         for (name, expression) in &query.fields {
-            let evaluate = self.model().templates.evaluate_each(expression);
-            let evaluate = evaluate.map_err(|error| self.template_error(&query.name, &error, reads))?;
-            fields.push((name.as_str(), Box::new(evaluate) as Computed<'a>));
+            let compiled = self.model().templates.compiled(expression);
+            let compiled = compiled.map_err(|error| self.template_error(&query.name, &error, reads))?;
+            fields.push((name.as_str(), compiled));
         }
         Ok(FieldComputation { queries: self, query, fields, bindings, told: false })
     }

@@ -567,8 +567,21 @@ impl Queries {
         }
     }
 
+    /// Has a list asked for again if it does not know the record of that key.
+    pub(super) fn seek_record(&self, id: QueryId, key: &str) {
+        let table = self.table(id);
+        if table.record(key).is_none() && table.state().sought.seeks(key) {
+            self.invalidate(id);
+        }
+    }
+
     pub(super) fn shapes(&self, id: QueryId) -> MutexGuard<'_, Shapes> {
         self.states[id.0].shapes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for what a computation lacked, after whatever somebody waits for.
+    pub async fn ask_ahead(self: &Arc<Self>, reads: &Reads) {
+        self.ask_all(reads.wanted(), Urgency::Background).await;
     }
 
     /// Runs a computation, asks for what it lacks, and runs it again until it lacks nothing.

@@ -81,13 +81,13 @@ impl Queries {
     ) -> Result<Vec<NamedRecord>, Unready> {
         let Some(filter) = &variable.filter else { return Ok(records) };
         let place = format!("each `{}`: where", variable.name);
-        let evaluate = self.model().templates.evaluate_each(filter);
-        let evaluate = evaluate.map_err(|error| self.template_error(&place, &error, reads))?;
+        let compiled = self.model().templates.compiled(filter);
+        let compiled = compiled.map_err(|error| self.template_error(&place, &error, reads))?;
         let mut unready = None;
         let mut mistakes = 0;
         records.retain(|record| {
             let scope = Scope::new(self, &outer.with(record.clone().binding(variable)), reads);
-            match evaluate(scope.context()) {
+            match compiled.evaluate(scope.context()) {
                 Ok(value) => value.is_true(),
                 Err(error) => {
                     match self.template_error(&place, &error, reads) {

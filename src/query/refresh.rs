@@ -1,8 +1,9 @@
 //! Keeping fresh what somebody keeps: the questions that events make necessary, and what follows
 //! from their answers.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::agenda::Marked;
 use super::asking::Urgency;
@@ -13,8 +14,12 @@ use super::reads::{Manner, Reads, Unready};
 use super::table::Table;
 use crate::language::QueryId;
 
-/// What comes so soon after something else is looked at together with it.
-pub const DEBOUNCE: Duration = Duration::from_millis(1);
+/// In a storm, what comes within that time is looked at together.
+pub const DEBOUNCE: Duration = Duration::from_millis(5);
+
+/// It is a storm when there was something to look at so often within that time. Otherwise an event is
+/// looked at at once.
+const STORM: usize = 8;
 
 /// How often in a row tables are computed before those who keep things are told.
 const ROUNDS: usize = 32;
@@ -39,9 +44,13 @@ impl Queries {
     }
 
     async fn refresh(self: &Arc<Self>, keeper: &Keeper) {
+        let mut looked: VecDeque<Instant> = VecDeque::with_capacity(STORM);
         loop {
             self.agenda.wait().await;
-            tokio::time::sleep(DEBOUNCE).await;
+            if looked.len() == STORM && looked.pop_front().is_some_and(|first| first.elapsed() < DEBOUNCE) {
+                tokio::time::sleep(DEBOUNCE).await;
+            }
+            looked.push_back(Instant::now());
             let mut outdated = Vec::new();
             // a table can make others be looked at again, and these others yet
             for _ in 0..ROUNDS {

@@ -12,7 +12,7 @@ use super::queries::Queries;
 use super::reads::{Manner, Reads, Unready};
 use super::scope::{Binding, Bindings};
 use super::snapshot::Snapshot;
-use super::table::{Pending, Stages, Table};
+use super::table::{Pending, Sought, Stages, Table};
 use crate::language::{Query, QueryId, escape};
 use crate::parse::value::{Fields, Shapes, Value};
 
@@ -26,7 +26,7 @@ impl Queries {
         self: &Arc<Self>,
         query: &Query,
         one: QueryId,
-        pending: &mut Pending,
+        (pending, sought): (&mut Pending, &mut Sought),
         stages: &mut Stages,
         answer: (&Arc<Cell>, &Arc<Snapshot>),
         (reads, waits): (&Reads, bool),
@@ -44,7 +44,13 @@ impl Queries {
         // keep a reader waiting for ever
         let waits = waits && asked.is_none_or(|asked| asked < reads.manner.since);
         pending.retain(|_, at| asked.is_none_or(|asked| *at >= asked));
-        if pending.len() > RECORDS || pending.keys().any(|key| list.position(key).is_none()) {
+        let mut unknown = false;
+        pending.retain(|key, _| {
+            let known = list.position(key).is_some();
+            unknown |= !known && sought.seeks(key);
+            known
+        });
+        if unknown || pending.len() > RECORDS {
             return match self.ask_for_all(cell, pending, reads, waits) {
                 Some(unready) => Err(unready),
                 None => Ok(list),

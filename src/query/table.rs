@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::besides::Besides;
 use super::cell::Outcome;
@@ -46,6 +46,34 @@ pub(super) struct State {
     stages: Stages,
     /// Records of which an event said that they changed, and when it did.
     pub(super) pending: Pending,
+    /// Records that events named and that the list did not know.
+    pub(super) sought: Sought,
+}
+
+/// Records that a list did not know, and when it was last asked again for them.
+#[derive(Debug, Default)]
+pub(super) struct Sought(HashMap<Arc<str>, Instant>);
+
+/// So many are remembered.
+const SOUGHT: usize = 10_000;
+
+/// For so long, a record that was not found is not sought again: a server tells of things that its
+/// lists do not have, and the lists are long.
+const NOT_AGAIN: Duration = Duration::from_secs(60);
+
+impl Sought {
+    /// Whether a record that the list does not know is a reason to ask for the list.
+    pub fn seeks(&mut self, key: &str) -> bool {
+        if self.0.len() >= SOUGHT {
+            self.0.clear();
+        }
+        let before = self.0.get(key);
+        if before.is_some_and(|at| at.elapsed() < NOT_AGAIN) {
+            return false;
+        }
+        self.0.insert(key.into(), Instant::now());
+        true
+    }
 }
 
 #[derive(Debug)]
@@ -260,7 +288,7 @@ impl Queries {
         waits: bool,
     ) -> Result<Arc<Snapshot>, Unready> {
         let query = self.model().query(id);
-        let State { stages, pending, .. } = state;
+        let State { stages, pending, sought, .. } = state;
         let source = match &query.question {
             Question::Value(expression) => match self.named_table(expression) {
                 Some(named) => {
@@ -281,7 +309,7 @@ impl Queries {
                 match query.refresh.one {
                     Some(one) if answer.1.value.as_list().is_some() => {
                         let answer = (&answer.0, &answer.1);
-                        self.with_records_anew(query, one, pending, stages, answer, (reads, waits))?
+                        self.with_records_anew(query, one, (pending, sought), stages, answer, (reads, waits))?
                     }
                     _ => answer.1,
                 }

@@ -454,3 +454,51 @@ async fn a_storm_of_events_about_many_records_becomes_one_question() {
     json(&queries, "peers").await.unwrap();
     assert_eq!(server.asked(), ["SIPpeers"]);
 }
+
+const FINDS: &str = r#"
+[query.users]
+command = "sip show users"
+parse = { regex = '(?P<name>\S+)' }
+key = "name"
+refresh = { finds = { PeerStatus = "event.Peer" } }
+[tree]
+"x" = { query = "users" }
+"#;
+
+#[tokio::test]
+async fn an_event_about_a_record_that_a_list_only_has_to_find_asks_for_the_list_once() {
+    let server = Recorded::new();
+    server.prints("sip show users", "6001");
+    let queries = queries(FINDS, &server);
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| {})));
+    json(&queries, "users").await.unwrap();
+    server.asked();
+    meets(&server, "PeerStatus\r\nPeer: 6001").await;
+    json(&queries, "users").await.unwrap();
+    assert!(server.asked().is_empty(), "it is known");
+    server.prints("sip show users", "6001\n6002");
+    meets(&server, "PeerStatus\r\nPeer: 6002").await;
+    assert!(json(&queries, "users").await.unwrap().contains("6002"));
+    assert_eq!(server.asked(), ["sip show users"]);
+    for _ in 0..3 {
+        meets(&server, "PeerStatus\r\nPeer: trunk").await;
+        json(&queries, "users").await.unwrap();
+    }
+    assert_eq!(server.asked(), ["sip show users"], "what is not there is not sought again at once");
+    followed.abort();
+}
+
+#[tokio::test]
+async fn while_the_server_is_away_the_last_good_result_is_given_and_asked_for_again_afterwards() {
+    let server = Recorded::new();
+    server.prints("sip show peers", "6001 OK");
+    let text = PEERS.replace("refresh", "max_stale = \"200ms\"\nrefresh");
+    let queries = queries(&text, &server);
+    let known = json(&queries, "peers").await.unwrap();
+    server.disconnects();
+    assert_eq!(json(&queries, "peers").await.unwrap(), known);
+    assert_eq!(queries.standing_of(queries.model().query_names["peers"]).word(), "stale");
+    server.prints("sip show peers", "6001 LOST");
+    server.reconnects();
+    assert!(json(&queries, "peers").await.unwrap().contains("LOST"), "nothing from before is called fresh");
+}

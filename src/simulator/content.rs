@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::Version;
-use super::generator::{IaxPeer, IaxUser, Peer, hostile_peers, iax_example, sip_peers};
+use super::generator::{IaxPeer, IaxUser, Peer, hostile_peers, iax_example, sip_friends, sip_peers};
 use super::recording::Recordings;
 use super::request::Request;
 
@@ -38,6 +38,12 @@ impl Content {
     pub fn generated(version: Version, count: usize, seed: u64) -> Self {
         let (iax_peers, iax_users) = iax_example();
         Self { peers: sip_peers(count, seed), iax_peers, iax_users, ..Self::new(version) }
+    }
+
+    /// A server with exactly `count` SIP friends, none of them in a database, and a few IAX2 peers; the
+    /// same seed gives the same friends. For measurements, which divide by their number.
+    pub fn friends(version: Version, count: usize, seed: u64) -> Self {
+        Self { peers: sip_friends(count, seed), ..Self::generated(version, 0, seed) }
     }
 
     /// The user and the secret that the server accepts.

@@ -29,6 +29,7 @@ mod session;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -199,6 +200,11 @@ impl Simulator {
     /// The last 100,000 requests of all sessions, in the order in which they were received.
     pub fn asked(&self) -> Vec<Request> {
         lock(&self.shared.asked).iter().cloned().collect()
+    }
+
+    /// How many requests all sessions have sent so far, those of a login included.
+    pub fn requests(&self) -> u64 {
+        self.shared.requests.load(Ordering::Relaxed)
     }
 
     /// Forgets the requests received up to now, so that the next ones can be counted.

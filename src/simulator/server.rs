@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub(super) recordings: RwLock<Recordings>,
     pub(super) fault: Mutex<Option<Injected>>,
     pub(super) asked: Mutex<VecDeque<Request>>,
+    /// How many requests there have been.
+    pub(super) requests: AtomicU64,
     credentials: Mutex<(String, String)>,
     sessions: Mutex<HashMap<u64, Connected>>,
     /// How many connections there have been.
@@ -55,6 +57,7 @@ impl Shared {
             recordings: RwLock::new(content.recordings),
             fault: Mutex::new(None),
             asked: Mutex::new(VecDeque::new()),
+            requests: AtomicU64::new(0),
             credentials: Mutex::new((content.user, content.secret)),
             sessions: Mutex::new(HashMap::new()),
             connected: AtomicU64::new(0),
@@ -76,6 +79,7 @@ impl Shared {
 
     /// Remembers a request.
     pub(super) fn note(&self, request: &Request) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let mut asked = lock(&self.asked);
         if asked.len() == REMEMBERED {
             asked.pop_front();

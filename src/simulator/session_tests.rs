@@ -281,8 +281,10 @@ async fn what_was_asked_is_remembered() {
         ["Login", "Command", "Ping"]
     );
     assert_eq!(asked[1].command(), "sip show peers");
+    assert_eq!(simulator.requests(), 3);
     simulator.forget_asked();
     assert_eq!(simulator.asked().len(), 0);
+    assert_eq!(simulator.requests(), 3, "forgotten, but counted");
 }
 
 #[tokio::test]

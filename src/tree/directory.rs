@@ -84,7 +84,7 @@ pub(super) enum Rows {
         version: u64,
         snapshot: Arc<Snapshot>,
         /// The name of each; none for a record that has none.
-        keys: Vec<Option<Arc<str>>>,
+        keys: Arc<[Option<Arc<str>>]>,
     },
     /// From something that was computed for this directory.
     Own(Vec<NamedRecord>),
@@ -205,6 +205,11 @@ impl Directory {
         let state = self.state();
         let (name, slot) = state.names.get_key_value(name)?;
         Some(self.child(name, slot))
+    }
+
+    /// The cookie of a name.
+    pub fn cookie(&self, name: &str) -> Option<u64> {
+        self.state().names.get(name).map(|slot| slot.cookie)
     }
 
     fn child(&self, name: &Arc<str>, slot: &Slot) -> Node {

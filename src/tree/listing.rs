@@ -9,7 +9,7 @@ use super::directory::{Directory, Group, NameChange, Rows, Standing, State};
 use super::error::Step;
 use super::layout::PlaceId;
 use super::lookup::Tree;
-use crate::language::{Variable, escape, fit};
+use crate::language::{CompiledExpression, Variable, escape, fit};
 use crate::query::{Binding, Bindings, Dependent, NamedRecord, QueryError, Reads, Scope, Unready};
 
 /// One name in a directory.
@@ -189,15 +189,12 @@ impl Tree {
                     });
                 };
                 if let Some(positions) = snapshot.changed_since(old) {
-                    let mut keys = known.clone();
-                    for position in positions.iter() {
-                        let now = key(*position);
-                        if keys[*position] != now {
-                            keys[*position] = now;
-                        }
-                    }
-                    let stays = positions.iter().all(|position| keys[*position] == known[*position]);
-                    let before = if stays { Before::Changed(positions) } else { Before::Nothing };
+                    let stays = positions.iter().all(|position| key(*position) == known[*position]);
+                    let (keys, before) = if stays {
+                        (Arc::clone(known), Before::Changed(positions))
+                    } else {
+                        (keys_of(variable, (0..records.len()).map(key).collect()), Before::Nothing)
+                    };
                     return Ok(Ranged { rows: Rows::Table { table, version, snapshot, keys }, before });
                 }
                 let keys = keys_of(variable, (0..records.len()).map(key).collect());
@@ -251,22 +248,20 @@ fn holds(condition: Result<bool, Unready>, name: &str) -> Result<bool, Unready> 
 }
 
 /// The keys of all records; that some have none is told once.
-fn keys_of(variable: &Variable, keys: Vec<Option<Arc<str>>>) -> Vec<Option<Arc<str>>> {
+fn keys_of(variable: &Variable, keys: Arc<[Option<Arc<str>>]>) -> Arc<[Option<Arc<str>>]> {
     if keys.contains(&None) {
         tracing::warn!("each `{}`: records without the field that names them are left out", variable.name);
     }
     keys
 }
 
-type Condition<'a> = Box<dyn Fn(minijinja::Value) -> Result<minijinja::Value, minijinja::Error> + 'a>;
-
 /// `where` and `when` of the records at one place, compiled once for all of them.
 struct RecordConditions<'a> {
     tree: &'a Tree,
     variable: &'a Variable,
     outer: &'a Bindings,
-    filter: Option<(String, Condition<'a>)>,
-    when: Option<(String, Condition<'a>)>,
+    filter: Option<(String, CompiledExpression)>,
+    when: Option<(String, CompiledExpression)>,
     /// Whether a mistake in `where` was told.
     told: bool,
 }
@@ -281,9 +276,9 @@ impl<'a> RecordConditions<'a> {
     ) -> Result<RecordConditions<'a>, Step> {
         let model = tree.queries().model();
         let compile = |name: String, expression: &'a crate::language::Expression| {
-            let compiled = model.templates.evaluate_each(expression);
+            let compiled = model.templates.compiled(expression);
             let compiled = compiled.map_err(|error| tree.queries().template_error(&name, &error, reads))?;
-            Ok::<_, Unready>((name, Box::new(compiled) as Condition<'a>))
+            Ok::<_, Unready>((name, compiled))
         };
         let filter = variable.filter.as_ref();
         let filter = filter.map(|filter| compile(format!("each `{}`: where", variable.name), filter));
@@ -306,8 +301,8 @@ impl<'a> RecordConditions<'a> {
         let queries = self.tree.queries();
         let key = Arc::clone(&record.key);
         let bindings = self.outer.with(record.binding(self.variable));
-        let ask = |(name, condition): &(String, Condition<'_>)| {
-            let value = condition(Scope::new(queries, &bindings, reads).context());
+        let ask = |(name, condition): &(String, CompiledExpression)| {
+            let value = condition.evaluate(Scope::new(queries, &bindings, reads).context());
             value.map(|value| value.is_true()).map_err(|error| queries.template_error(name, &error, reads))
         };
         if let Some(filter) = &self.filter {

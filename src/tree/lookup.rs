@@ -15,6 +15,9 @@ use super::render::Rendered;
 use crate::language::{Attributes, OnError};
 use crate::query::{Bindings, Dependent, Manner, Queries, QueryError, Reads, Unready, Used};
 
+/// How often answers may show that others are lacking, before what is prepared is given up.
+const PREPARATIONS: usize = 8;
+
 /// A tree file's tree.
 pub struct Tree {
     queries: Arc<Queries>,
@@ -293,6 +296,34 @@ impl Tree {
     /// Why it cannot be shown, within the tree's deadline.
     pub async fn content(&self, node: &Node) -> Result<Rendered, TreeError> {
         self.settle(|reads| self.content_now(node, reads)).await
+    }
+
+    /// The files and links of their own names in a directory, but for those whose content depends on who
+    /// reads it.
+    pub fn files_in(&self, directory: &Node) -> Vec<Node> {
+        let literals = self.place(directory).literals.values();
+        let nodes = literals.map(|literal| directory.literal(*literal));
+        nodes.filter(|node| self.kind(node) != Kind::Directory && !self.is_personal(node)).collect()
+    }
+
+    /// Gives `done` the contents of these nodes as they become known, asking for what is lacking after
+    /// whatever somebody waits for. What fails is left out.
+    pub async fn prepare(&self, mut nodes: Vec<Node>, done: impl Fn(&Node, Rendered)) {
+        for _ in 0..PREPARATIONS {
+            let reads = Reads::new(Manner::of_reader());
+            nodes.retain(|node| match self.content_now(node, &reads) {
+                Ok(content) => {
+                    done(node, content);
+                    false
+                }
+                Err(Step::Wanted) => true,
+                Err(Step::Failed(_)) => false,
+            });
+            if nodes.is_empty() {
+                return;
+            }
+            self.queries.ask_ahead(&reads).await;
+        }
     }
 
     /// The longest that anything takes: a question, and one more for a query it needs first.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::error::{Step, TreeError};
 use super::layout::{Layout, Place, PlaceId};
 use super::lookup::Tree;
-use crate::language::{Attributes, Model, QueryId, STATUS_DIRECTORY};
+use crate::language::{Attributes, Model, QueryId, Question, STATUS_DIRECTORY};
 use crate::query::{Bindings, QueryStanding, Reads};
 
 /// What stands in a file below it.
@@ -91,9 +91,12 @@ impl Tree {
         Ok(text.into())
     }
 
+    /// How every query stands that asks the server something.
     fn all_standings(&self) -> Vec<QueryStanding> {
-        let count = self.queries().model().queries.len();
-        (0..count).map(|index| self.queries().standing_of(QueryId(index))).collect()
+        let queries = self.queries().model().queries.iter().enumerate();
+        let asking =
+            queries.filter(|(_, query)| !matches!(query.question, Question::Any(_) | Question::Value(_)));
+        asking.map(|(index, _)| self.queries().standing_of(QueryId(index))).collect()
     }
 
     fn summary(&self) -> String {

@@ -230,7 +230,7 @@ fn threads_are_stopped(pid: Pid) -> bool {
 }
 
 /// Where servers are unpacked: beside cargo's other output, so that `cargo clean` removes them.
-fn unpacked() -> PathBuf {
+pub fn unpacked() -> PathBuf {
     std::env::var_os("ASTFS_ASTERISK_DIR")
         .map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("asterisk"), PathBuf::from)
 }

@@ -24,7 +24,7 @@ use std::time::SystemTime;
 
 pub use iax::{IaxPeer, IaxUser};
 pub use peer::{Codec, Origin, Peer, PeerType, Text, text};
-pub(super) use population::{hostile_peers, iax_example, sip_peers};
+pub(super) use population::{hostile_peers, iax_example, sip_friends, sip_peers};
 
 use super::Version;
 use super::framing::{Answer, Message, list};

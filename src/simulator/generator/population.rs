@@ -62,6 +62,13 @@ pub(in crate::simulator) fn sip_peers(count: usize, seed: u64) -> Vec<Peer> {
         .collect()
 }
 
+/// `count` SIP friends of the same mixture, all of them in memory.
+pub(in crate::simulator) fn sip_friends(count: usize, seed: u64) -> Vec<Peer> {
+    let mut random = Random(seed);
+    let in_memory = |peer| Peer { origin: Origin::File, ..peer };
+    (0..count).map(|number| in_memory(friend(number, &mut random))).collect()
+}
+
 fn secret(random: &mut Random) -> Text {
     text(format!("made-up-{:06x}", random.below(1 << 24)))
 }
@@ -204,5 +211,14 @@ mod tests {
         assert!((450..750).contains(&count(&|peer| peer.kind == PeerType::Peer)));
         assert!((5_600..6_400).contains(&count(&|peer| !peer.user_agent.is_empty())));
         assert!((100..400).contains(&count(&|peer| !peer.is_loaded())));
+    }
+
+    #[test]
+    fn friends_are_as_many_as_asked_for_and_all_in_memory() {
+        let friends = sip_friends(1_000, 1);
+        assert_eq!(friends.len(), 1_000);
+        assert!(friends.iter().all(|peer| peer.kind == PeerType::Friend && peer.is_loaded()));
+        let registered = friends.iter().filter(|peer| peer.address.is_some()).count();
+        assert!((600..740).contains(&registered), "{registered}");
     }
 }
