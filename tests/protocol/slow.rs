@@ -1,12 +1,12 @@
 //! A question that is not answered delays who needs its answer, and nobody else.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use astfs::simulator::Fault;
 
-use super::PATIENCE;
 use super::phones::{Phones, QUERIES};
+use super::{PATIENCE, a_while};
 use crate::support::answers::{command, printed};
 use crate::support::mount::fuse_available;
 use crate::support::simulated::TreeFile;
@@ -75,5 +75,63 @@ fn a_question_that_takes_long_holds_up_no_other_file_and_no_other_directory() {
             }
         });
         phones.server.set_fault(None);
+    }
+}
+
+#[test]
+fn who_waits_in_a_directory_whose_names_change_holds_up_no_other_directory() {
+    if !fuse_available() {
+        return;
+    }
+    const PHONES: usize = 60;
+    let name = |number: usize| format!("phone{number:02}");
+    let mut phones = Phones::new((0..PHONES).map(name));
+    let text = QUERIES.to_owned()
+        + r#"
+[tree]
+"slow/{phone}.address" = { render = "{{ phone.Address }}\n" }
+"slow/{phone}.text"    = { command = "show slow {{ phone.Name }}", timeout = "60s", refresh = { every = "10ms" } }
+"other/{phone}"        = { render = "{{ phone.Address }}\n" }
+"#;
+    let tree = TreeFile::new(&text);
+    let mounted = phones.server.mount(&tree.path());
+    let read = |path: String| fs::read_to_string(mounted.join(path));
+    let shown = |number: usize, address: &str| {
+        let right = |path: String| read(path).is_ok_and(|read| read == format!("{address}\n"));
+        right(format!("other/{}", name(number)))
+    };
+    let known = |address: &str| {
+        let beside = |number: usize| read(format!("slow/{}.address", name(number))).is_ok();
+        (0..PHONES).all(|number| shown(number, address) && beside(number))
+    };
+    assert!(wait_until(PATIENCE, || known("")), "{}", mounted.stderr());
+    let begin = Instant::now();
+    for trial in 0.. {
+        if begin.elapsed() > a_while(5) {
+            break;
+        }
+        let address = format!("10.0.0.{trial}");
+        let slow = name(trial % PHONES);
+        phones.server.answer(&command(&format!("show slow {slow}")), printed(["at last"]));
+        phones.server.set_fault_for("show slow", Fault::DelayAnswer(Duration::from_secs(1)));
+        (1..PHONES).for_each(|number| phones.set_one(&name(number), &address));
+        phones.set(&name(0), &address);
+        phones.tell_reload();
+        std::thread::scope(|threads| {
+            // when the first of the changes are told, somebody comes who has to wait where the others change
+            assert!(wait_until(PATIENCE, || (0..PHONES).any(|number| shown(number, &address))));
+            let path = mounted.join(format!("slow/{slow}.text"));
+            let waiting = threads.spawn(move || fs::read_to_string(path));
+            let told = wait_until(PATIENCE, || (0..PHONES).all(|number| shown(number, &address)));
+            assert!(told, "{}", mounted.stderr());
+            assert!(!waiting.is_finished(), "trial {trial}: others had to wait as long as he");
+            let read = waiting.join().expect("it ends").expect("it is answered");
+            assert_eq!(read, "at last\n");
+        });
+        phones.server.set_fault(None);
+        let beside = |number: usize| read(format!("slow/{}.address", name(number)));
+        let told =
+            || (0..PHONES).all(|number| beside(number).is_ok_and(|read| read == format!("{address}\n")));
+        assert!(wait_until(PATIENCE, told), "trial {trial}: where he waited, it is told when he is gone");
     }
 }
