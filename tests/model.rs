@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use astfs::simulator::{Content, Version};
 use astfs::tree::{Keep, NameChange, Node, Rendered};
 use expected::{TREE, expected};
+use nix::unistd::geteuid;
 use support::mount::fuse_available;
 use support::simulated::{Simulated, TreeFile};
 use support::wait_until;
@@ -47,7 +48,7 @@ fn runs(run: impl Fn(u64)) {
 }
 
 /// Lets the server change at random, with `look` reading in between, and compares whenever it is quiet.
-fn run(seed: u64, server: &Simulated, world: &mut World, look: &dyn Fn() -> Walk) {
+fn run(seed: u64, reader: Option<u32>, server: &Simulated, world: &mut World, look: &dyn Fn() -> Walk) {
     let mut random = Random::new(seed);
     for quiet in 0..QUIET {
         for _ in 0..random.below(8) + 1 {
@@ -56,7 +57,7 @@ fn run(seed: u64, server: &Simulated, world: &mut World, look: &dyn Fn() -> Walk
         world.publish(server);
         world.tell(server);
         server.set_fault(None);
-        let wanted = expected(world);
+        let wanted = expected(world, reader);
         let mut seen = Walk::new();
         let as_wanted = wait_until(PATIENCE, || {
             seen = look();
@@ -152,7 +153,7 @@ fn the_library_s_tree_is_what_its_tree_file_says_of_the_server() {
         let (server, mut world) = server(seed);
         let tree = Arc::new(server.open(&file.path()));
         let followed = server.runtime().spawn(Arc::clone(&tree).follow(Box::new(Nobody)));
-        run(seed, &server, &mut world, &|| server.runtime().block_on(walk_tree(&tree)));
+        run(seed, None, &server, &mut world, &|| server.runtime().block_on(walk_tree(&tree)));
         followed.abort();
     });
 }
@@ -191,7 +192,7 @@ fn a_mount_is_what_its_tree_file_says_of_the_server() {
                 });
             }
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                run(seed, &server, &mut world, &|| walk(path));
+                run(seed, Some(geteuid().as_raw()), &server, &mut world, &|| walk(path));
             }));
             ended.store(true, Ordering::Relaxed);
             if let Err(failure) = outcome {

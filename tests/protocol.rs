@@ -7,6 +7,8 @@
 
 mod support;
 
+#[path = "protocol/age.rs"]
+mod age;
 #[path = "protocol/away.rs"]
 mod away;
 #[path = "protocol/callers.rs"]

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::alive::AliveFilesystem;
 use super::filesystem::TreeFilesystem;
 use super::mountpoint::{MountState, SOURCE, detach, inspect};
-use super::notices::Notices;
+use super::notices::{Notices, SENDERS};
 use super::publish::Publisher;
 use super::shared::Shared;
 use crate::tree::{Alive, Tree};
@@ -131,8 +131,12 @@ impl Mount {
         let filesystem = TreeFilesystem::new(Arc::clone(&shared));
         let (ended, kernel) =
             serve(filesystem, mountpoint, config(access, MountOption::RO)).map_err(refused)?;
-        let notifier = std::thread::Builder::new().name("notices".into());
-        notifier.spawn(move || notices.send(&unsent, &kernel)).map_err(refused)?;
+        let unsent = Arc::new(unsent);
+        for _ in 0..SENDERS {
+            let (notices, unsent, kernel) = (Arc::clone(&notices), Arc::clone(&unsent), kernel.clone());
+            let notifier = std::thread::Builder::new().name("notices".into());
+            notifier.spawn(move || notices.send(&unsent, &kernel)).map_err(refused)?;
+        }
         runtime.spawn(Arc::clone(&tree).follow(Box::new(Publisher(shared))));
         let mut mount = Mount { mountpoint: mountpoint.to_owned(), ended, alive: Vec::new() };
         if let Err(error) = mount.start_alive(tree, access, &runtime) {

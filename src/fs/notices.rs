@@ -1,11 +1,14 @@
 //! Telling the kernel what it must not remember any more.
 //!
 //! The kernel takes a directory's lock to drop a name, and holds it while a lookup in that directory
-//! waits for us. So notices are sent by a thread that serves no request and holds no lock, after what
-//! they tell of can be seen; and a directory in which a request waits for a server gets its notices
-//! when that request is answered, so that it does not hold up those of others.
+//! waits for us. So notices are sent by threads that serve no request and hold no lock, after what they
+//! tell of can be seen; and a directory in which a request waits for a server gets its notices when that
+//! request is answered, so that it does not hold up those of others. A request can still come between
+//! the look whether one waits and the kernel's taking of the lock: so there are several such threads, of
+//! which one at a time tells of a directory.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,13 +40,27 @@ impl Notice {
 #[derive(Debug)]
 pub struct Notices {
     sender: Sender<Notice>,
-    /// Directories in which requests wait, how many, and the notices for afterwards.
-    held: Mutex<HashMap<u64, (usize, Vec<Notice>)>>,
+    /// Directories in which requests wait, or of which the kernel is being told.
+    held: Mutex<HashMap<u64, Busy>>,
     sent: AtomicU64,
 }
 
-/// The other end, for the thread that sends them.
-pub struct Unsent(Receiver<Notice>);
+/// A directory of which nothing can be told just now.
+#[derive(Debug, Default)]
+struct Busy {
+    /// How many requests wait in it.
+    requests: usize,
+    /// Whether a thread is telling of it.
+    told: bool,
+    /// The notices for afterwards.
+    waiting: VecDeque<Notice>,
+}
+
+/// The other end, for the threads that send them.
+pub struct Unsent(Mutex<Receiver<Notice>>);
+
+/// So many threads send notices: each can be held up by one directory.
+pub const SENDERS: usize = 4;
 
 /// While it lives, a directory gets no notices: a request in it waits.
 pub struct Held {
@@ -56,10 +73,10 @@ impl Notices {
     pub fn new() -> (Arc<Notices>, Unsent) {
         let (sender, receiver) = channel();
         let notices = Notices { sender, held: Mutex::default(), sent: AtomicU64::new(0) };
-        (Arc::new(notices), Unsent(receiver))
+        (Arc::new(notices), Unsent(Mutex::new(receiver)))
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<u64, (usize, Vec<Notice>)>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<u64, Busy>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -78,27 +95,63 @@ impl Notices {
 
     /// Holds a directory's notices while a request in it waits.
     pub fn hold(self: &Arc<Self>, directory: INodeNo) -> Held {
-        self.held().entry(directory.0).or_default().0 += 1;
+        self.held().entry(directory.0).or_default().requests += 1;
         Held { notices: Arc::clone(self), directory: directory.0 }
     }
 
-    /// Sends what is handed in until there is no mount any more. For a thread of its own.
+    /// Sends what is handed in until there is no mount any more. For threads of their own.
     pub fn send(&self, unsent: &Unsent, kernel: &Notifier) {
-        while let Ok(notice) = unsent.0.recv() {
-            if let Some((_, waiting)) = self.held().get_mut(&notice.directory()) {
-                waiting.push(notice);
-                continue;
+        let next = || unsent.0.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        while let Ok(notice) = next() {
+            let mut ready = self.begin(notice);
+            while let Some(notice) = ready {
+                self.send_one(&notice, kernel);
+                ready = self.go_on(notice.directory());
             }
-            let done = match &notice {
-                Notice::Name(directory, name) => {
-                    kernel.inval_entry(*directory, OsStr::from_bytes(&text::encode(name)))
-                }
-                Notice::Names(directory) => kernel.inval_inode(*directory, 0, 0),
-            };
-            self.sent.fetch_add(1, Ordering::Relaxed);
-            if let Err(error) = done {
-                tracing::debug!("the kernel does not take {notice:?}: {error}");
+        }
+    }
+
+    /// Gives a notice back if its directory can be told of, which it is from now on.
+    fn begin(&self, notice: Notice) -> Option<Notice> {
+        let mut held = self.held();
+        match held.entry(notice.directory()) {
+            Entry::Occupied(mut busy) => {
+                busy.get_mut().waiting.push_back(notice);
+                None
             }
+            Entry::Vacant(place) => {
+                place.insert(Busy { told: true, ..Busy::default() });
+                Some(notice)
+            }
+        }
+    }
+
+    /// The next notice of a directory that is being told of, unless a request waits in it now.
+    fn go_on(&self, directory: u64) -> Option<Notice> {
+        let mut held = self.held();
+        let busy = held.get_mut(&directory)?;
+        busy.told = false;
+        if busy.requests > 0 {
+            return None;
+        }
+        let Some(notice) = busy.waiting.pop_front() else {
+            held.remove(&directory);
+            return None;
+        };
+        busy.told = true;
+        Some(notice)
+    }
+
+    fn send_one(&self, notice: &Notice, kernel: &Notifier) {
+        let done = match notice {
+            Notice::Name(directory, name) => {
+                kernel.inval_entry(*directory, OsStr::from_bytes(&text::encode(name)))
+            }
+            Notice::Names(directory) => kernel.inval_inode(*directory, 0, 0),
+        };
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = done {
+            tracing::debug!("the kernel does not take {notice:?}: {error}");
         }
     }
 }
@@ -106,10 +159,11 @@ impl Notices {
 impl Drop for Held {
     fn drop(&mut self) {
         let mut held = self.notices.held();
-        let Some((count, _)) = held.get_mut(&self.directory) else { return };
-        *count -= 1;
-        if *count == 0 {
-            let waiting = held.remove(&self.directory).map(|(_, waiting)| waiting);
+        let Some(busy) = held.get_mut(&self.directory) else { return };
+        busy.requests -= 1;
+        // who is telling of it goes on by himself
+        if busy.requests == 0 && !busy.told {
+            let waiting = held.remove(&self.directory).map(|busy| busy.waiting);
             drop(held);
             self.notices.tell(waiting.into_iter().flatten());
         }
@@ -120,15 +174,38 @@ impl Drop for Held {
 mod tests {
     use super::*;
 
+    fn next(unsent: &Unsent) -> Option<Notice> {
+        unsent.0.lock().unwrap().try_recv().ok()
+    }
+
     #[test]
     fn notices_of_a_directory_in_which_somebody_waits_come_when_he_is_answered() {
         let (notices, unsent) = Notices::new();
         let (one, two) = (notices.hold(INodeNo(5)), notices.hold(INodeNo(5)));
-        notices.held().get_mut(&5).unwrap().1.push(Notice::Names(INodeNo(5)));
+        assert!(notices.begin(Notice::Names(INodeNo(5))).is_none());
+        assert!(notices.begin(Notice::Names(INodeNo(6))).is_some(), "others do not wait");
         drop(one);
-        assert!(unsent.0.try_recv().is_err(), "somebody waits still");
+        assert!(next(&unsent).is_none(), "somebody waits still");
         drop(two);
-        assert!(matches!(unsent.0.try_recv(), Ok(Notice::Names(INodeNo(5)))));
-        assert!(notices.held().is_empty());
+        assert!(matches!(next(&unsent), Some(Notice::Names(INodeNo(5)))));
+        assert!(!notices.held().contains_key(&5));
+    }
+
+    #[test]
+    fn one_thread_at_a_time_tells_of_a_directory_and_none_while_somebody_waits_in_it() {
+        let (notices, unsent) = Notices::new();
+        assert!(notices.begin(Notice::Names(INodeNo(5))).is_some());
+        for name in ["a", "b"] {
+            assert!(notices.begin(Notice::Name(INodeNo(5), name.into())).is_none());
+        }
+        assert!(matches!(notices.go_on(5), Some(Notice::Name(_, name)) if *name == *"a"));
+        let one = notices.hold(INodeNo(5));
+        drop(one);
+        assert!(next(&unsent).is_none(), "who is telling goes on");
+        let two = notices.hold(INodeNo(5));
+        assert!(notices.go_on(5).is_none());
+        drop(two);
+        assert!(matches!(next(&unsent), Some(Notice::Name(_, name)) if *name == *"b"));
+        assert!(notices.go_on(5).is_none() && notices.held().is_empty());
     }
 }

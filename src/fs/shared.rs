@@ -125,6 +125,23 @@ impl Shared {
         placed
     }
 
+    /// The same for a reply to the kernel, which has to be given while the inodes are locked: until it
+    /// is counted, another thread may put a newer inode in its place, or drop one that nobody knows.
+    fn placed(
+        &self,
+        shown: &Shown,
+        content: Option<Rendered>,
+    ) -> (MutexGuard<'_, Inodes>, INodeNo, FileAttr) {
+        loop {
+            let number = self.place(shown, content.clone()).number;
+            let inodes = self.inodes();
+            let number = inodes.number(shown).unwrap_or(number);
+            if let Some(attributes) = inodes.get(number).map(|inode| self.attributes(number, inode)) {
+                return (inodes, number, attributes);
+            }
+        }
+    }
+
     fn unchanged(&self, shown: &Shown, content: &Rendered) -> Option<INodeNo> {
         let inodes = self.inodes();
         let same = inodes.current(shown).is_some_and(|inode| is_same(inode, content));
@@ -214,13 +231,8 @@ impl Shared {
 
     pub fn reply_entry(&self, shown: &Shown, content: Option<Rendered>, reply: ReplyEntry) {
         let (name, known) = self.lifetimes(shown, content.as_ref());
-        let number = self.place(shown, content).number;
-        let mut inodes = self.inodes();
-        // another thread may have put a newer one in its place
-        let number = inodes.number(shown).unwrap_or(number);
+        let (mut inodes, number, attributes) = self.placed(shown, content);
         inodes.looked_up(number);
-        let Some(inode) = inodes.get(number) else { return reply.error(Errno::ESTALE) };
-        let attributes = self.attributes(number, inode);
         drop(inodes);
         reply.entry_with_ttls(&known, &name, &attributes, GENERATION);
     }
@@ -284,11 +296,7 @@ impl Shared {
         let content = content.ok().flatten();
         let (lifetime, attributes_live) = self.lifetimes(&shown, content.as_ref());
         let lifetime = lifetime.min(attributes_live);
-        let number = self.place(&shown, content).number;
-        let mut inodes = self.inodes();
-        let number = inodes.number(&shown).unwrap_or(number);
-        let Some(inode) = inodes.get(number) else { return false };
-        let attributes = self.attributes(number, inode);
+        let (mut inodes, number, attributes) = self.placed(&shown, content);
         let name = text::encode(&named.name);
         let next = named.cookie + 2;
         let full = reply.add(number, next, OsStr::from_bytes(&name), &lifetime, &attributes, GENERATION);

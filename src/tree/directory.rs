@@ -58,8 +58,8 @@ struct Slot {
     place: PlaceId,
     /// Which record of which group it stands for.
     record: Option<(usize, usize)>,
-    /// That record's key.
-    key: Option<Arc<str>>,
+    /// That record's key, and how many others before it bear the same.
+    key: Option<(Arc<str>, usize)>,
 }
 
 /// The records of one path variable.
@@ -267,16 +267,20 @@ impl State {
         let mut taken = reserved.clone();
         let mut plain = true;
         for (index, group) in self.groups.iter().enumerate() {
+            let mut borne: HashMap<&str, usize> = HashMap::with_capacity(group.standing.len());
             for (position, standing) in group.standing.iter().enumerate() {
                 let Some(key) = group.rows.key(position).filter(|_| standing.counts) else { continue };
                 // the name is given whether it is shown or not, so that it stays when that changes
+                let times = borne.entry(key).or_default();
+                let nth = *times;
+                *times += 1;
                 let own = group.name(key);
                 let name = unique(&own, &mut taken);
                 plain &= own == name;
                 if standing.shown {
                     order.push(Arc::clone(&name));
                     let record = Some((index, position));
-                    let key = Some(Arc::clone(key));
+                    let key = Some((Arc::clone(key), nth));
                     names.insert(name, Slot { cookie: 0, place: group.place, record, key });
                 }
             }
@@ -298,12 +302,13 @@ impl State {
             let Some(slot) = names.get_mut(&name) else { continue };
             let old = before.get(&name);
             let same = old.filter(|old| old.place == slot.place && old.key == slot.key);
-            slot.cookie = same.map_or_else(
+            // a name that stays stays where it is, also if it stands for another record now
+            slot.cookie = old.map_or_else(
                 || {
                     self.next_cookie += 1;
                     self.next_cookie
                 },
-                |same| same.cookie,
+                |old| old.cookie,
             );
             self.order.insert(slot.cookie, Arc::clone(&name));
             if same.is_none() {
@@ -335,7 +340,7 @@ impl State {
         let record = Some((index, position));
         if shown {
             self.next_cookie += 1;
-            let slot = Slot { cookie: self.next_cookie, place: group.place, record, key: Some(key) };
+            let slot = Slot { cookie: self.next_cookie, place: group.place, record, key: Some((key, 0)) };
             self.order.insert(slot.cookie, Arc::clone(&name));
             self.names.insert(Arc::clone(&name), slot);
             return Some(NameChange { name, before: None, there: true });

@@ -34,8 +34,34 @@ value  = "people"
 key    = "Name"
 fields = { loud = "row.City | upper" }
 
+[query.tagged]
+value  = "peers"
+key    = "Name"
+fields = { tag = "row.Name ~ '@' ~ row.city" }
+
+[query.nothing]
+action = "NoSuchAction"
+key    = "Name"
+
+[query.anything]
+any = ["nothing", "peers"]
+key = "Name"
+
 [each.peer]
 in = "peers"
+
+[each.any]
+in  = "anything"
+key = "Name"
+
+[each.tag]
+in    = "tagged"
+where = "tag.online"
+
+[each.chatty]
+in    = "peers"
+as    = "peer"
+where = "note.Text == 'calls often'"
 
 [each.vip]
 in    = "peers"
@@ -50,6 +76,7 @@ in = "people"
 
 [each.phone]
 in  = "peers | selectattr('Owner', 'eq', person.Name) | list"
+as  = "peer"
 key = "Name"
 
 [tree]
@@ -66,16 +93,23 @@ key = "Name"
 "vip/{vip}"                     = { render = "{{ vip.Name }} {{ vip.Address }}\n" }
 "housed/{housed}"               = { render = "{{ people[housed.Owner].City }}\n" }
 "people/{person}/city"          = { render = "{{ person.City }}\n" }
-"people/{person}/phones/{phone}" = { render = "{{ phone.Address }}\n" }
+"people/{person}/phones/{phone}" = { render = "{{ peer.Address }} {{ note.Text }}\n" }
+"mix/{peer}"                     = { render = "peer {{ peer.Address }}\n" }
+"mix/{person}"                   = { render = "person {{ person.City }}\n" }
+"tagged/{tag}"                   = { symlink = "{{ tag.tag }}" }
+"chatty/{chatty}/address"        = { render = "{{ peer.Address }}\n" }
+"any/{any}"                      = { render = "{{ any.Address }} of {{ anything | length }}\n" }
+"mine/{peer}"                    = { render = "{{ caller.uid }} {{ peer.Address }}\n" }
 "#;
 
-/// All paths with what stands there.
-pub fn expected(world: &World) -> Walk {
+/// All paths with what stands there for a user; without one, what is made for users cannot be shown.
+pub fn expected(world: &World, reader: Option<u32>) -> Walk {
     let mut walk: Walk = BTreeMap::new();
     let mut put = |path: String, shown: Shown| assert_eq!(walk.insert(path.clone(), shown), None, "{path}");
     let file = |text: String| Shown::File(text.into_bytes());
-    for directory in ["peers", "peers/_online", "peers/_offline", "noted", "vip", "housed", "people", "known"]
-    {
+    const DIRECTORIES: &str =
+        "peers peers/_online peers/_offline noted vip housed people known mix tagged chatty any mine";
+    for directory in DIRECTORIES.split(' ') {
         put(directory.into(), Shown::Directory);
     }
     let peers = &world.peers;
@@ -121,8 +155,34 @@ pub fn expected(world: &World) -> Walk {
         put(format!("people/{name}/phones"), Shown::Directory);
         for peer in peers.iter().filter(|peer| peer.owner == *owner) {
             let path = format!("people/{name}/phones/{}", escaped(peer.name));
-            put(path, file(format!("{}\n", peer.address)));
+            put(path, file(format!("{} {}\n", peer.address, peer.note)));
         }
+    }
+
+    // of two variables in one directory, the first has the first choice
+    let both = peers.iter().map(|peer| peer.name).chain(world.people.iter().map(|person| person.name));
+    let names = named(both, &["_online", "_offline"]);
+    let texts = peers.iter().map(|peer| format!("peer {}\n", peer.address));
+    let texts = texts.chain(world.people.iter().map(|person| format!("person {}\n", person.city)));
+    for (name, text) in names.iter().zip(texts) {
+        put(format!("mix/{name}"), file(text));
+    }
+    for (peer, name) in peers.iter().zip(named(peers.iter().map(|peer| peer.name), &["_online", "_offline"]))
+    {
+        let mine = |uid| file(format!("{uid} {}\n", peer.address));
+        put(format!("mine/{name}"), reader.map_or(Shown::Failed(None), mine));
+    }
+    for peer in peers {
+        let name = escaped(peer.name);
+        if is_online(peer) {
+            let target = escaped(&format!("{}@{}", peer.name, city(peer)));
+            put(format!("tagged/{name}"), Shown::Link(target.into_bytes()));
+        }
+        if peer.note == "calls often" {
+            put(format!("chatty/{name}"), Shown::Directory);
+            put(format!("chatty/{name}/address"), file(format!("{}\n", peer.address)));
+        }
+        put(format!("any/{name}"), file(format!("{} of {}\n", peer.address, peers.len())));
     }
     walk
 }

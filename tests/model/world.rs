@@ -30,7 +30,8 @@ impl Random {
 }
 
 /// Names of peers: plain, to be escaped, and claimed by others.
-const PEERS: [&str; 16] = [
+const PEERS: [&str; 17] = [
+    "ann",
     "alice",
     "bob",
     "carol",

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use astfs::simulator::{Content, Fault, Version};
-use nix::libc::{ECONNREFUSED, EHOSTDOWN};
+use nix::libc::{ECONNREFUSED, EHOSTDOWN, EIO};
 
 use super::PATIENCE;
 use crate::support::answers::{command, event, printed};
@@ -93,6 +93,29 @@ fn the_last_good_content_is_shown_up_to_max_stale_and_then_why_there_is_none() {
     assert_eq!(shown(&mounted, "long"), one, "for an hour");
     assert_eq!(fs::read_link(mounted.join("link")).expect("a link").to_str(), Some("one"));
     assert!(mounted.join("here").exists() && told());
+}
+
+#[test]
+fn while_a_question_fails_each_file_shows_what_it_was_told_to() {
+    if !fuse_available() {
+        return;
+    }
+    let server = Simulated::start(Content::new(Version::Asterisk16));
+    publish(&server, "one");
+    let tree = TreeFile::new(TREE);
+    let mounted = server.mount(&tree.path());
+    let all = |text: &str| {
+        ["long", "error", "empty"].iter().all(|name| shown(&mounted, name) == Ok(format!("{text}\n")))
+    };
+    assert!(wait_until(PATIENCE, || all("one")), "{}", mounted.stderr());
+    server.set_fault_for("show long", Fault::ErrorAnswer("not today".into()));
+    publish(&server, "two");
+    server.emit(event("Marked", ""));
+    let told = || shown(&mounted, "error") == Err(EIO) && shown(&mounted, "empty") == Ok(String::new());
+    assert!(wait_until(PATIENCE, told), "{:?} {:?}", shown(&mounted, "error"), shown(&mounted, "empty"));
+    assert_eq!(shown(&mounted, "long"), Ok("one\n".into()));
+    server.set_fault(None);
+    assert!(wait_until(PATIENCE, || all("two")), "{}", mounted.stderr());
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn a_name_that_stays_is_listed_once_while_others_come_and_go() {
         let mut number = 0;
         while begin.elapsed() < a_while(4) && listers.iter().all(|lister| !lister.is_finished()) {
             let name = come(number * 7 % COME);
-            let address = if number / COME % 2 == 0 { "10.0.0.2" } else { "" };
+            let address = if (number / COME).is_multiple_of(2) { "10.0.0.2" } else { "" };
             phones.set_one(&name, address);
             phones.tell(&name);
             number += 1;

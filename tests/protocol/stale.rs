@@ -52,7 +52,9 @@ fn wanted(phones: &Phones) -> BTreeMap<String, String> {
         online += usize::from(!address.is_empty());
         wanted.insert(format!("phones/{name}"), format!("{address}\n"));
         wanted.insert(format!("phones/{presence}/{name}"), format!("../{name}"));
-        wanted.insert(format!("where/{name}"), format!("/net/{address}"));
+        // an empty name in a target is a name still
+        let place = if address.is_empty() { "%" } else { address };
+        wanted.insert(format!("where/{name}"), format!("/net/{place}"));
     }
     wanted.insert("count".into(), format!("{} {online}\n", phones.addresses().len()));
     wanted

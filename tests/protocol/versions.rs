@@ -54,10 +54,12 @@ fn what_is_open_or_mapped_stays_whole_and_its_size_the_old_one() {
     let old = "the old line of this text\n".repeat(20_000);
     let new = "a new one\n".repeat(100);
     let Some((server, mounted, _tree)) = mount(&old) else { return };
-    // nothing of it is in the page cache
-    fs::write("/proc/sys/vm/drop_caches", "1").ok();
     let path = mounted.join("text");
     let (mut file, mapped) = (File::open(&path).expect("it opens"), File::open(&path).expect("it opens"));
+    // nothing of it is to be in the page cache
+    // SAFETY: numbers only
+    let advised = unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+    assert_eq!(advised, 0);
     let length = old.len();
     // SAFETY: a mapping of its own, of a file that never shrinks
     let bytes = unsafe {

@@ -24,7 +24,8 @@ pub enum Shown {
 /// What stands where; paths are relative and lie below the one that was walked.
 pub type Walk = BTreeMap<String, Shown>;
 
-/// Walks a directory of a mounted tree. Links are not followed.
+/// Walks a directory of a mounted tree. Links are not followed; a directory that lists a name twice has
+/// failed.
 #[track_caller]
 pub fn walk(top: &Path) -> Walk {
     let mut seen = Walk::new();
@@ -49,7 +50,9 @@ fn walk_into(directory: &Path, above: &str, seen: &mut Walk) -> std::io::Result<
         } else {
             std::fs::read(entry.path()).map_or_else(failed, Shown::File)
         };
-        assert_eq!(seen.insert(path.clone(), shown), None, "{path} is listed twice");
+        if seen.insert(path.clone(), shown).is_some() {
+            return Err(std::io::Error::other(format!("{path} is listed twice")));
+        }
     }
     Ok(())
 }
