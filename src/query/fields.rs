@@ -126,6 +126,7 @@ impl Queries {
                 todo.sort_unstable();
                 todo.dedup();
                 if todo.is_empty() {
+                    stages.besides.put_all(self, None, Vec::new(), true);
                     stages.besides.touch(reads);
                     return Ok(Arc::clone(result));
                 }

@@ -22,8 +22,8 @@ pub struct Snapshot {
     by_key: Arc<OnceLock<Index>>,
     /// Tells it from every other.
     number: u64,
-    /// The list that it differs from in a few places.
-    change: Option<Change>,
+    /// How it came from lists with the same keys in the same order, the latest step last.
+    changes: Vec<Change>,
 }
 
 /// Where which key stands.
@@ -41,20 +41,25 @@ struct Change {
     positions: Arc<[usize]>,
 }
 
+/// So many steps are remembered.
+const CHANGES: usize = 32;
+
 static SNAPSHOTS: AtomicU64 = AtomicU64::new(0);
 
 impl Snapshot {
     /// A result whose records are named by the field `key`.
     pub fn new(value: Value, raw: Bytes, key: Option<String>) -> Snapshot {
         let number = SNAPSHOTS.fetch_add(1, Ordering::Relaxed);
-        Snapshot { value, raw, key, by_key: Arc::default(), number, change: None }
+        Snapshot { value, raw, key, by_key: Arc::default(), number, changes: Vec::new() }
     }
 
     /// The same result with other records in these places; the keys stay.
     pub fn with_records(&self, records: Vec<Value>, positions: Vec<usize>, raw: Bytes) -> Snapshot {
-        let change = Some(Change { from: self.number, positions: positions.into() });
+        let known = self.changes.len().saturating_sub(CHANGES - 1);
+        let mut changes = self.changes[known..].to_vec();
+        changes.push(Change { from: self.number, positions: positions.into() });
         let by_key = Arc::clone(&self.by_key);
-        Snapshot { by_key, change, ..Snapshot::new(records.into(), raw, self.key.clone()) }
+        Snapshot { by_key, changes, ..Snapshot::new(records.into(), raw, self.key.clone()) }
     }
 
     /// Where it differs from an older one, if that is known to be in a few places only.
@@ -62,8 +67,15 @@ impl Snapshot {
         if self.number == older.number {
             return Some(Arc::new([]));
         }
-        let change = self.change.as_ref().filter(|change| change.from == older.number)?;
-        Some(Arc::clone(&change.positions))
+        let first = self.changes.iter().position(|change| change.from == older.number)?;
+        if let [only] = &self.changes[first..] {
+            return Some(Arc::clone(&only.positions));
+        }
+        let mut positions: Vec<usize> =
+            self.changes[first..].iter().flat_map(|change| change.positions.iter().copied()).collect();
+        positions.sort_unstable();
+        positions.dedup();
+        Some(positions.into())
     }
 
     /// What names the record at that position.

@@ -209,6 +209,11 @@ impl Table {
         snapshot.is_some_and(|snapshot| !snapshot.repeats(key) && same(snapshot.record(key), Some(value)))
     }
 
+    /// The result that is kept now, if it is one.
+    pub(super) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.state().current.as_ref()?.outcome.as_ref().ok().cloned()
+    }
+
     /// The version that is kept now.
     pub(super) fn version(&self) -> u64 {
         self.state().current.as_ref().map_or(0, |current| current.version)
