@@ -17,14 +17,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use astfs::simulator::{Content, Version};
+use astfs::simulator::{Content, Peer, PeerType, Version};
 use astfs::tree::{Keep, NameChange, Node, Rendered};
 use expected::{TREE, expected};
 use nix::unistd::geteuid;
 use support::mount::fuse_available;
-use support::simulated::{Simulated, TreeFile};
+use support::simulated::{Simulated, TreeFile, shipped};
 use support::wait_until;
-use support::walk::{Walk, walk, walk_tree};
+use support::walk::{Shown, Walk, walk, walk_tree};
 use world::{Random, World, mishap};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -113,16 +113,24 @@ fn step(random: &mut Random, server: &Simulated, world: &mut World, look: &dyn F
     }
 }
 
-/// The first few paths at which two walks differ.
+/// The first few paths at which two walks differ; of files, the lines that the other has not.
 fn difference(seen: &Walk, wanted: &Walk) -> String {
     let paths: std::collections::BTreeSet<&String> = seen.keys().chain(wanted.keys()).collect();
     let differ = paths.into_iter().filter(|path| seen.get(*path) != wanted.get(*path));
-    let told = |shown: Option<&support::walk::Shown>| match shown {
-        Some(support::walk::Shown::File(bytes)) => format!("{:?}", String::from_utf8_lossy(bytes)),
-        other => format!("{other:?}"),
+    let told = |shown: Option<&Shown>, other: Option<&Shown>| match (shown, other) {
+        (Some(Shown::File(bytes)), Some(Shown::File(other))) => {
+            let (text, other) = (String::from_utf8_lossy(bytes), String::from_utf8_lossy(other));
+            let own: Vec<&str> =
+                text.lines().filter(|line| !other.lines().any(|known| known == *line)).collect();
+            format!("{own:?} of {} bytes", bytes.len())
+        }
+        (Some(Shown::File(bytes)), _) => format!("a file of {} bytes", bytes.len()),
+        (other, _) => format!("{other:?}"),
     };
-    let lines = differ
-        .map(|path| format!("{path:?}: is {}, must be {}", told(seen.get(path)), told(wanted.get(path))));
+    let lines = differ.map(|path| {
+        let (is, must) = (seen.get(path), wanted.get(path));
+        format!("{path:?}: is {}, must be {}", told(is, must), told(must, is))
+    });
     lines.take(12).collect::<Vec<_>>().join("\n")
 }
 
@@ -200,5 +208,75 @@ fn a_mount_is_what_its_tree_file_says_of_the_server() {
                 std::panic::resume_unwind(failure);
             }
         });
+    });
+}
+
+/// What somebody sees who has just come; which errno a failure has is not compared.
+fn without_errnos(walk: Walk) -> Walk {
+    let same = |shown| if let Shown::Failed(_) = shown { Shown::Failed(None) } else { shown };
+    walk.into_iter().map(|(path, shown)| (path, same(shown))).collect()
+}
+
+#[test]
+fn the_shipped_tree_mounted_for_long_is_what_it_is_to_who_has_just_come() {
+    if !fuse_available() {
+        return;
+    }
+    runs(|seed| {
+        let version = if seed % 2 == 0 { Version::Asterisk13 } else { Version::Asterisk16 };
+        let server = Simulated::start(Content::generated(version, 25, seed));
+        let tree = shipped("asterisk.toml");
+        let mounted = server.mount(&tree);
+        let path = mounted.path();
+        let mut random = Random::new(seed);
+        let mut history = Vec::new();
+        for quiet in 0..3 {
+            for _ in 0..random.below(12) + 1 {
+                let names = server.peer_names();
+                let name = &names[random.below(names.len())];
+                let told = String::from_utf8_lossy(name).into_owned();
+                match random.below(12) {
+                    0 => drop(walk(path)),
+                    1 => {
+                        history.push(format!("remove {told}"));
+                        server.remove_peer(name);
+                        server.reload();
+                    }
+                    2 => {
+                        let mut peer = Peer::new(random.of(&["new", "_online", "new/er", "newest"]));
+                        peer.kind = random.of(&[PeerType::Friend, PeerType::Peer, PeerType::User]);
+                        peer.context = format!("context{}", random.below(5)).into_bytes().into();
+                        history.push(format!("add {peer:?}"));
+                        server.add_peer(peer);
+                        server.reload();
+                    }
+                    3 => {
+                        history.push("hang up".into());
+                        server.disconnect_all();
+                    }
+                    4..=7 => {
+                        history.push(format!("register {told}: {}", server.register(name)));
+                    }
+                    _ => {
+                        history.push(format!("unregister {told}: {}", server.unregister(name)));
+                    }
+                }
+            }
+            let fresh = server.open(&tree);
+            let mut wanted = Walk::new();
+            let mut seen = Walk::new();
+            let as_wanted = wait_until(PATIENCE, || {
+                wanted = without_errnos(server.runtime().block_on(walk_tree(&fresh)));
+                seen = without_errnos(walk(path));
+                wanted.len() > 100 && seen == wanted
+            });
+            assert!(
+                as_wanted,
+                "seed {seed}, quiet {quiet}:\n{}\n{}\n{}",
+                difference(&seen, &wanted),
+                history.join("\n"),
+                mounted.stderr()
+            );
+        }
     });
 }

@@ -133,11 +133,9 @@ fn an_event_about_one_of_a_thousand_peers_asks_about_that_one_and_changes_only_i
         assert!(asked.len() <= 4, "{version:?}: {asked:?}");
         asked.sort();
         asked.dedup();
-        let mut expected = vec![format!("SIPshowpeer {name}")];
-        if version == Version::Asterisk16 {
-            expected.push(format!("sip show user {name}"));
-        }
-        assert_eq!(asked, expected, "{version:?}");
+        let about = [format!("SIPshowpeer {name}"), format!("sip show user {name}")];
+        let allowed = if version == Version::Asterisk16 { &about[..] } else { &about[..1] };
+        assert!(asked.contains(&about[0]) && asked.iter().all(|asked| allowed.contains(asked)), "{asked:?}");
 
         let mut after = BTreeMap::new();
         inodes(mounted.path(), &mut after);
