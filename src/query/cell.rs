@@ -299,9 +299,12 @@ impl State {
 
     /// What a server cannot do it will not learn before it is started again, or says so.
     fn lasting_failure(&self, conditions: &Conditions) -> Option<&Failure> {
+        // while it is away, what it could not do is known as what it told is
+        let same = |failure: &Failure| failure.session == conditions.session;
+        let away = conditions.down_since.is_some();
         self.failure.as_deref().filter(|failure| {
             failure.error.means_cannot_answer()
-                && failure.session == conditions.session
+                && (same(failure) || away)
                 && self.invalidated.is_none_or(|at| failure.asked > at)
         })
     }
