@@ -9,8 +9,9 @@ use nix::libc::{ECONNREFUSED, EHOSTDOWN, EIO};
 use super::PATIENCE;
 use crate::support::answers::{command, event, printed};
 use crate::support::mount::{Mounted, fuse_available};
-use crate::support::simulated::{Simulated, TreeFile};
+use crate::support::simulated::{Simulated, TreeFile, shipped};
 use crate::support::wait_until;
+use crate::support::walk::walk;
 
 const TREE: &str = r#"
 [server]
@@ -158,4 +159,31 @@ fn after_a_reconnect_nothing_is_shown_that_was_not_asked_again() {
     publish(&server, "one");
     server.emit(event("Marked", ""));
     assert!(wait_until(PATIENCE, || all("one") && mounted.join("here").exists()), "{}", mounted.stderr());
+}
+
+#[test]
+fn the_shipped_tree_is_shown_as_it_was_while_a_server_of_any_version_is_away() {
+    if !fuse_available() {
+        return;
+    }
+    for version in [Version::Asterisk13, Version::Asterisk16] {
+        let server = Simulated::start(Content::generated(version, 20, 3));
+        let mounted = server.mount(&shipped("asterisk.toml"));
+        let whole = || fs::read_dir(mounted.join("users/sipfriends")).is_ok_and(|names| names.count() > 4);
+        assert!(wait_until(PATIENCE, whole), "{version:?}: {}", mounted.stderr());
+        let before = walk(mounted.path());
+        assert!(before.len() > 80, "{before:#?}");
+        server.go_down();
+        assert!(wait_until(PATIENCE, || mounted.stderr().contains("WARN down")), "{}", mounted.stderr());
+        for _ in 0..5 {
+            std::thread::sleep(Duration::from_millis(100));
+            let now = walk(mounted.path());
+            let other: Vec<&String> =
+                before.keys().filter(|path| before.get(*path) != now.get(*path)).collect();
+            assert_eq!(other, [""; 0], "{version:?}: {}", mounted.stderr());
+        }
+        server.come_back();
+        let back = || mounted.stderr().contains("session=2") && walk(mounted.path()) == before;
+        assert!(wait_until(PATIENCE, back), "{version:?}: {}", mounted.stderr());
+    }
 }
