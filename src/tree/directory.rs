@@ -219,13 +219,15 @@ impl Directory {
         }
     }
 
-    /// The record that a name stands for. One that was computed for this directory is what it is for as
-    /// long as the directory is, which `reads` notes; one of a table tells itself when it is read.
+    /// The record that a name stands for. One of a table tells itself when it is read. One that was
+    /// computed for this directory is what it is for as long as the directory is, and so is a name that
+    /// was given because another was taken: `reads` notes what the directory was made from.
     pub(super) fn record(&self, name: &str, reads: &Reads) -> Option<NamedRecord> {
         let state = self.state();
         let (group, row) = state.names.get(name)?.record?;
         let record = state.groups.get(group)?.rows.record(row)?;
-        if record.origin.is_none() {
+        let given = name.rsplit_once('~').is_some_and(|(_, number)| number.parse::<usize>().is_ok());
+        if record.origin.is_none() || given {
             reads.include(&state.used);
         }
         Some(record)
