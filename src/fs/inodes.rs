@@ -245,7 +245,8 @@ pub struct Forgotten {
 
 /// Whether a content is the very one that an inode shows.
 pub fn is_same(inode: &Inode, content: &Rendered) -> bool {
-    inode.content.as_ref().is_some_and(|known| Arc::ptr_eq(&known.used, &content.used))
+    let known = inode.content.as_ref();
+    known.is_some_and(|known| Arc::ptr_eq(&known.used, &content.used) && known.bytes == content.bytes)
 }
 
 #[cfg(test)]

@@ -35,7 +35,13 @@ struct Window {
     asked: Option<Instant>,
     /// Their contents, until somebody looks at them.
     prepared: HashMap<Node, Rendered>,
+    /// In how many more records a listing does not try to show what their files hold: the last one that
+    /// tried lacked the answers, and to try costs as much as to show.
+    untried: usize,
 }
+
+/// A listing tries again after so many records.
+const UNTRIED: usize = 16;
 
 impl Readahead {
     fn windows(&self) -> MutexGuard<'_, HashMap<Node, Window>> {
@@ -51,6 +57,27 @@ impl Shared {
         }
         let (records, _) = self.records_around(node)?;
         self.readahead.windows().get_mut(&records)?.prepared.remove(node)
+    }
+
+    /// Whether a listing should try to show what a file holds, though nobody has looked at it yet.
+    pub fn is_worth_trying(&self, file: &Node) -> bool {
+        let Some((records, _)) = self.records_around(file) else { return true };
+        let mut windows = self.readahead.windows();
+        let Some(window) = windows.get_mut(&records).filter(|window| window.untried > 0) else { return true };
+        let prepared = window.prepared.contains_key(file);
+        window.untried -= usize::from(!prepared);
+        prepared
+    }
+
+    /// Notes whether the answers for a file were here when a listing tried.
+    pub fn tried(&self, file: &Node, lacked: bool) {
+        let Some((records, _)) = self.records_around(file) else { return };
+        let mut windows = self.readahead.windows();
+        if lacked {
+            windows.entry(records).or_default().untried = UNTRIED;
+        } else if let Some(window) = windows.get_mut(&records) {
+            window.untried = 0;
+        }
     }
 
     /// The directory of records in one of which a file stands, and that record's name.
@@ -77,7 +104,7 @@ impl Shared {
             let names = directory.after(cookie, size);
             let end = names.last().map_or(cookie, |last| last.cookie);
             let (asked, prepared) = (Some(Instant::now()), HashMap::new());
-            *window = Window { start: cookie, end, size, asked, prepared };
+            *window = Window { start: cookie, end, size, asked, prepared, untried: 0 };
             names
         };
         let files: Vec<Node> = names.iter().flat_map(|named| self.tree.files_in(&named.node)).collect();

@@ -148,6 +148,24 @@ impl Shared {
         inodes.number(shown).filter(|_| same)
     }
 
+    /// The same for a listing, which shows it if it is known. `known` is whether that of the siblings is:
+    /// where one file's answers are not here, those of the others are not either, mostly.
+    fn content_for_listing(&self, shown: &Shown, known: &mut bool) -> Option<Rendered> {
+        let content = self.inodes().current(shown).and_then(|inode| inode.content.clone());
+        let is_file = !self.is_directory(shown);
+        if content.is_none() && is_file && (!*known || !self.is_worth_trying(&shown.node)) {
+            *known = false;
+            return None;
+        }
+        let computed = self.content(shown, &Reads::new(Manner::of_reader()));
+        if is_file && content.is_none() && !shown.node.names.is_empty() {
+            let lacked = matches!(computed, Err(Step::Wanted));
+            self.tried(&shown.node, lacked);
+            *known &= !lacked;
+        }
+        computed.ok().flatten()
+    }
+
     /// The same for somebody who waits for it: if he has to, what he is likely to look at next is asked
     /// for too.
     pub fn content_awaited(self: &Arc<Self>, shown: &Shown, reads: &Reads) -> Result<Option<Rendered>, Step> {
@@ -287,13 +305,7 @@ impl Shared {
         reply: &mut ReplyDirectoryPlus,
     ) -> bool {
         let shown = self.shown(named.node, reader);
-        let content = match *known {
-            true => self.content(&shown, &Reads::new(Manner::of_reader())),
-            false => Ok(None),
-        };
-        // where one file's answers are not here, those of its siblings are not either, mostly
-        *known &= !matches!(content, Err(Step::Wanted)) || shown.node.names.is_empty();
-        let content = content.ok().flatten();
+        let content = self.content_for_listing(&shown, known);
         let (lifetime, attributes_live) = self.lifetimes(&shown, content.as_ref());
         let lifetime = lifetime.min(attributes_live);
         let (mut inodes, number, attributes) = self.placed(&shown, content);

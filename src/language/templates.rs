@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
 
 use super::compiled::{CompiledExpression, CompiledExpressions};
@@ -217,25 +218,31 @@ fn mistake(error: &Error, text: &str) -> TemplateMistake {
 /// Prints a value. Truth is printed as Asterisk and Jinja print it (`True`, `False`), and nothing as
 /// nothing.
 fn format(output: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
-    let text = if value.is_none() || value.is_undefined() {
-        String::new()
-    } else if value.is_safe() {
-        value.to_string()
-    } else {
-        let plain = match bool::try_from(value.clone()) {
-            Ok(true) if value.kind() == minijinja::value::ValueKind::Bool => "True".to_owned(),
-            Ok(false) if value.kind() == minijinja::value::ValueKind::Bool => "False".to_owned(),
-            _ => value.to_string(),
-        };
-        match state.auto_escape() {
-            AutoEscape::Custom(kind) if kind == TextKind::Link.prefix() => value
-                .downcast_object_ref::<Bound>()
-                .map_or_else(|| name::escape(&plain), |bound| bound.name().to_owned()),
-            AutoEscape::Custom(kind) if kind == TextKind::Command.prefix() => command_argument(&plain),
-            _ => plain,
+    let kind = match state.auto_escape() {
+        AutoEscape::Custom(kind) => kind,
+        _ => TextKind::Content.prefix(),
+    };
+    let escapes = kind == TextKind::Link.prefix() || kind == TextKind::Command.prefix();
+    let done = match value.as_str() {
+        _ if value.is_none() || value.is_undefined() => Ok(()),
+        Some(text) if !escapes || value.is_safe() => output.write_str(text),
+        _ if value.is_safe() => output.write_str(&value.to_string()),
+        _ => {
+            let plain = match value.kind() {
+                ValueKind::Bool if value.is_true() => "True".to_owned(),
+                ValueKind::Bool => "False".to_owned(),
+                _ => value.to_string(),
+            };
+            let text = match value.downcast_object_ref::<Bound>() {
+                Some(bound) if kind == TextKind::Link.prefix() => bound.name().to_owned(),
+                _ if kind == TextKind::Link.prefix() => name::escape(&plain),
+                _ if escapes => command_argument(&plain),
+                _ => plain,
+            };
+            output.write_str(&text)
         }
     };
-    output.write_str(&text).map_err(Error::from)
+    done.map_err(Error::from)
 }
 
 /// The text's beginning, as the CLI's tables cut it: after so many bytes, also inside a character.

@@ -217,5 +217,6 @@ pub(super) fn message_text(answer: &Answer) -> Bytes {
         }
         text.push(b'\n');
     }
+    text.shrink_to_fit();
     text.into()
 }

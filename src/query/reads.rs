@@ -51,12 +51,30 @@ impl Used {
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty() && self.tables.is_empty()
     }
+
+    /// Whether the same was used and seen.
+    pub fn is_same(&self, other: &Used) -> bool {
+        let cells = || self.cells.iter().zip(&other.cells);
+        let tables = || self.tables.iter().zip(&other.tables);
+        self.cells.len() == other.cells.len()
+            && self.tables.len() == other.tables.len()
+            && cells().all(|(one, two)| Arc::ptr_eq(&one.0, &two.0) && one.1 == two.1)
+            && tables().all(|(one, two)| one.is_same(two))
+    }
 }
 
 /// Beyond so many records of one table, it counts as read as a whole.
 const RECORDS: usize = 256;
 
 impl TableRead {
+    fn is_same(&self, other: &TableRead) -> bool {
+        let records = || self.records.iter().zip(&other.records);
+        Arc::ptr_eq(&self.table, &other.table)
+            && (self.version, self.whole) == (other.version, other.whole)
+            && self.records.len() == other.records.len()
+            && records().all(|(one, two)| one.0 == two.0 && same(one.1.as_ref(), two.1.as_ref()))
+    }
+
     fn use_whole(&mut self, version: u64) {
         self.whole = true;
         if self.version != version {

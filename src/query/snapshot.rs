@@ -19,7 +19,7 @@ pub struct Snapshot {
     pub raw: Bytes,
     key: Option<String>,
     /// Where which key stands; shared by lists with the same keys.
-    by_key: Arc<OnceLock<Index>>,
+    by_key: Option<Arc<OnceLock<Index>>>,
     /// Tells it from every other.
     number: u64,
     /// How it came from lists with the same keys in the same order, the latest step last.
@@ -50,7 +50,10 @@ impl Snapshot {
     /// A result whose records are named by the field `key`.
     pub fn new(value: Value, raw: Bytes, key: Option<String>) -> Snapshot {
         let number = SNAPSHOTS.fetch_add(1, Ordering::Relaxed);
-        Snapshot { value, raw, key, by_key: Arc::default(), number, changes: Vec::new() }
+        // only lists are looked into by key
+        let key = key.filter(|_| value.as_list().is_some());
+        let by_key = key.as_ref().map(|_| Arc::default());
+        Snapshot { value, raw, key, by_key, number, changes: Vec::new() }
     }
 
     /// The same result with other records in these places; the keys stay.
@@ -58,7 +61,7 @@ impl Snapshot {
         let known = self.changes.len().saturating_sub(CHANGES - 1);
         let mut changes = self.changes[known..].to_vec();
         changes.push(Change { from: self.number, positions: positions.into() });
-        let by_key = Arc::clone(&self.by_key);
+        let by_key = self.by_key.clone();
         Snapshot { by_key, changes, ..Snapshot::new(records.into(), raw, self.key.clone()) }
     }
 
@@ -101,7 +104,7 @@ impl Snapshot {
     fn index(&self) -> Option<&Index> {
         let Value::List(items) = &self.value else { return None };
         let field = self.key.as_ref()?;
-        Some(self.by_key.get_or_init(|| {
+        Some(self.by_key.as_ref()?.get_or_init(|| {
             let mut index = Index { first: HashMap::with_capacity(items.len()), ..Index::default() };
             for (position, item) in items.iter().enumerate() {
                 if let Some(name) = item.get(field).and_then(Value::as_str)

@@ -1,6 +1,6 @@
 //! The tree on top of its queries: finding nodes, listing directories, showing content.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -18,12 +18,16 @@ use crate::query::{Bindings, Dependent, Manner, Queries, QueryError, Reads, Unre
 /// How often answers may show that others are lacking, before what is prepared is given up.
 const PREPARATIONS: usize = 8;
 
+/// Of so many contents it is remembered what they were computed from.
+const RECENTLY_USED: usize = 8;
+
 /// A tree file's tree.
 pub struct Tree {
     queries: Arc<Queries>,
     layout: Layout,
     /// Directories whose names can change.
     directories: Mutex<HashMap<Node, Arc<Directory>>>,
+    recently_used: Mutex<VecDeque<Arc<Used>>>,
     pub(super) kept: Mutex<Kept>,
     pub(super) keeper: OnceLock<Box<dyn Keep>>,
 }
@@ -32,8 +36,8 @@ impl Tree {
     /// The tree of these queries' model.
     pub fn new(queries: Arc<Queries>) -> Tree {
         let layout = Layout::new(queries.model());
-        let (directories, kept, keeper) = Default::default();
-        Tree { queries, layout, directories, kept, keeper }
+        let (directories, recently_used, kept, keeper) = Default::default();
+        Tree { queries, layout, directories, recently_used, kept, keeper }
     }
 
     pub(super) fn layout(&self) -> &Layout {
@@ -250,7 +254,20 @@ impl Tree {
             Err(Step::Failed(TreeError::Query(_))) if on_error == Some(OnError::Empty) => Default::default(),
             other => other?,
         };
-        Ok(Rendered { bytes, used: Arc::new(own.used()) })
+        Ok(Rendered { bytes, used: self.shared_used(own.used()) })
+    }
+
+    /// What was used, shared with contents that were computed from the same a moment ago: the files of a
+    /// record mostly are.
+    fn shared_used(&self, used: Used) -> Arc<Used> {
+        let mut recent = self.recently_used.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(same) = recent.iter().find(|known| known.is_same(&used)) {
+            return Arc::clone(same);
+        }
+        let used = Arc::new(used);
+        recent.truncate(RECENTLY_USED - 1);
+        recent.push_front(Arc::clone(&used));
+        used
     }
 
     // ---- the same, asking for what is lacking --------------------------------------------------

@@ -58,7 +58,7 @@ impl Tree {
                 let printed = print::print(&value, *format);
                 let printed =
                     printed.map_err(|message| QueryError::Template { place: place().into(), message });
-                Ok(Bytes::from(text::encode(&printed.map_err(Unready::from)?).into_owned()))
+                Ok(exactly(&printed.map_err(Unready::from)?))
             }
         }
     }
@@ -78,6 +78,11 @@ impl Tree {
         }
         let rendered = self.queries().model().templates.render(template, scope.context());
         let rendered = rendered.map_err(|error| self.queries().template_error(place, &error, reads))?;
-        Ok(Bytes::from(text::encode(&rendered).into_owned()))
+        Ok(exactly(&rendered))
     }
+}
+
+/// A text as the bytes that are kept of it: not one more than there are, since tens of thousands are.
+fn exactly(rendered: &str) -> Bytes {
+    Bytes::copy_from_slice(&text::encode(rendered))
 }
