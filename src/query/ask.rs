@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::asking::Urgency;
 use super::cell::{Cell, Outcome};
+use super::dependents::Dependent;
 use super::error::{FailureKind, QueryError};
 use super::queries::Queries;
 use super::reads::{Reads, Unready};
@@ -65,6 +66,10 @@ impl Queries {
                 }
             };
             self.mark(cell.settle(outcome, asked, session));
+            if query.refresh.one.is_some() {
+                // also if it says the same as before: records that were asked for anew stand over it
+                self.mark([Dependent::Table(cell.query)]);
+            }
             drop(done);
         })
     }

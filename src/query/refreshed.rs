@@ -32,14 +32,23 @@ impl Queries {
         (reads, waits): (&Reads, bool),
     ) -> Result<Arc<Snapshot>, Unready> {
         let (cell, answer) = answer;
+        let asked = cell.asked();
         let known = stages.answer.as_ref().is_some_and(|known| Arc::ptr_eq(known, answer));
+        let known = known && stages.asked == asked;
         let list = match &stages.list {
             Some(list) if known => Arc::clone(list),
             list => self.successor(query, list.as_ref(), answer.value.clone(), answer.raw.clone()),
         };
         (stages.answer, stages.list) = (Some(Arc::clone(answer)), Some(Arc::clone(&list)));
+        stages.asked = asked;
+        if !known {
+            // an answer is read sooner than a list that was asked for before: what happened since belongs
+            // over the list as well
+            for (key, at) in stages.anew.drain() {
+                pending.entry(key).or_insert(at);
+            }
+        }
         // the list has told of what was known when it was asked
-        let asked = cell.asked();
         // a list asked for just now is taken as it is, or events that come faster than answers would
         // keep a reader waiting for ever
         let waits = waits && asked.is_none_or(|asked| asked < reads.manner.since);
@@ -68,6 +77,7 @@ impl Queries {
             match self.read(one, &self.record_of_list(one, key, &before[position]), &own) {
                 Ok(fresh) if asked_since(&own, *marked) => {
                     anew.push((position, overlay(&before[position], &fresh.value, &mut shapes)));
+                    stages.anew.insert(Arc::clone(key), *marked);
                     false
                 }
                 Ok(_) => true,

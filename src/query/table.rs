@@ -92,8 +92,12 @@ struct Current {
 pub(super) struct Stages {
     /// The server's answer.
     pub answer: Option<Arc<Snapshot>>,
+    /// When it was asked for.
+    pub asked: Option<Instant>,
     /// The same with the records over it that were asked for anew.
     pub list: Option<Arc<Snapshot>>,
+    /// These records, and when an event concerned them.
+    pub anew: Pending,
     /// The records that `fields` were computed for.
     pub source: Option<Arc<Snapshot>>,
     /// The result.

@@ -365,6 +365,21 @@ async fn an_event_about_one_record_asks_for_that_one_and_not_for_the_list() {
 }
 
 #[tokio::test]
+async fn a_list_that_says_again_what_it_said_first_takes_back_what_a_record_said_since() {
+    let server = Recorded::new();
+    server.answers("SIPpeers", SIPPEERS);
+    let queries = queries(ONE, &server);
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| {})));
+    let before = json(&queries, "peers").await.unwrap();
+    shows(&server, "trunk", "10.0.0.9");
+    meets(&server, "PeerStatus\r\nPeer: SIP/trunk").await;
+    assert!(json(&queries, "peers").await.unwrap().contains("10.0.0.9"));
+    meets(&server, "Reload").await;
+    assert_eq!(json(&queries, "peers").await.unwrap(), before);
+    followed.abort();
+}
+
+#[tokio::test]
 async fn an_event_about_a_record_that_the_list_does_not_know_asks_for_the_list() {
     let server = Recorded::new();
     server.answers("SIPpeers", SIPPEERS);
