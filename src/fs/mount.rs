@@ -128,7 +128,8 @@ impl Mount {
         let refused = |error| MountError::Refused { mountpoint: mountpoint.to_owned(), error };
         let (notices, unsent) = Notices::new();
         let shared = Arc::new(Shared::new(Arc::clone(&tree), Arc::clone(&notices), runtime.clone()));
-        let filesystem = TreeFilesystem::new(Arc::clone(&shared));
+        let following = Arc::clone(&tree).follow(Box::new(Publisher(Arc::clone(&shared))));
+        let filesystem = TreeFilesystem::new(shared);
         let (ended, kernel) =
             serve(filesystem, mountpoint, config(access, MountOption::RO)).map_err(refused)?;
         let unsent = Arc::new(unsent);
@@ -137,7 +138,7 @@ impl Mount {
             let notifier = std::thread::Builder::new().name("notices".into());
             notifier.spawn(move || notices.send(&unsent, &kernel)).map_err(refused)?;
         }
-        runtime.spawn(Arc::clone(&tree).follow(Box::new(Publisher(shared))));
+        runtime.spawn(following);
         let mut mount = Mount { mountpoint: mountpoint.to_owned(), ended, alive: Vec::new() };
         if let Err(error) = mount.start_alive(tree, access, &runtime) {
             // what was mounted so far is of no use to whoever is told that it failed

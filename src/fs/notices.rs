@@ -101,9 +101,12 @@ impl Notices {
 
     /// Sends what is handed in until there is no mount any more. For threads of their own.
     pub fn send(&self, unsent: &Unsent, kernel: &Notifier) {
-        let next = || unsent.0.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        while let Ok(notice) = next() {
-            let mut ready = self.begin(notice);
+        // begun before another thread takes the next: the notices of a directory keep their order
+        let next = || {
+            let unsent = unsent.0.lock().unwrap_or_else(PoisonError::into_inner);
+            unsent.recv().map(|notice| self.begin(notice))
+        };
+        while let Ok(mut ready) = next() {
             while let Some(notice) = ready {
                 self.send_one(&notice, kernel);
                 ready = self.go_on(notice.directory());

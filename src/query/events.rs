@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::queries::Queries;
@@ -13,11 +14,9 @@ use crate::parse::headers;
 use crate::parse::value::Shapes;
 
 impl Queries {
-    /// Follows the server's events until it is gone, marking as stale what they concern. To be run
-    /// as a task of its own.
-    pub(super) async fn follow_events(self: &Arc<Self>) {
-        let Some(server) = &self.server else { return };
-        let mut events = server.events();
+    /// Follows these events until the server is gone, marking as stale what they concern.
+    pub(super) async fn follow_events(self: &Arc<Self>, events: Option<Receiver<Arc<Message>>>) {
+        let Some(mut events) = events else { return };
         let concerned = self.concerned_by_event();
         loop {
             match events.recv().await {

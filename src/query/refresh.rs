@@ -38,9 +38,12 @@ pub type Keeper = Box<dyn Fn(Outdated) + Send + Sync>;
 
 impl Queries {
     /// Follows the server's events and connections, and keeps fresh what `keeper` keeps, until the
-    /// server is gone. To be run as a task of its own.
-    pub async fn follow(self: Arc<Self>, keeper: Keeper) {
-        tokio::join!(self.follow_events(), self.refresh(&keeper), self.follow_link(&keeper));
+    /// server is gone. To be run as a task of its own; no event is missed from this call on.
+    pub fn follow(self: Arc<Self>, keeper: Keeper) -> impl Future<Output = ()> + Send + use<> {
+        let events = self.server.as_ref().map(|server| server.events());
+        async move {
+            tokio::join!(self.follow_events(events), self.refresh(&keeper), self.follow_link(&keeper));
+        }
     }
 
     async fn refresh(self: &Arc<Self>, keeper: &Keeper) {

@@ -114,12 +114,13 @@ impl Tree {
     }
 
     /// Follows the server, and tells `keeper` what becomes of what he keeps, until the server is gone.
-    /// To be run as a task of its own.
-    pub async fn follow(self: Arc<Self>, keeper: Box<dyn Keep>) {
+    /// To be run as a task of its own; nothing is missed from this call on, so it comes before anything is
+    /// kept.
+    pub fn follow(self: Arc<Self>, keeper: Box<dyn Keep>) -> impl Future<Output = ()> + Send + use<> {
         // a tree is followed once
         let _ = self.keeper.set(keeper);
         let tree = Arc::clone(&self);
-        self.queries().clone().follow(Box::new(move |outdated| tree.look_again(outdated))).await;
+        self.queries().clone().follow(Box::new(move |outdated| tree.look_again(outdated)))
     }
 
     fn look_again(&self, outdated: Outdated) {

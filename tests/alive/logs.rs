@@ -145,6 +145,7 @@ fn a_full_log_is_rotated_and_whoever_has_it_open_reads_it_whole() {
     let mut holder = File::open(&path).expect("it opens");
     let mut tail =
         Tail::start(&mounted, &["-n+1", "-F", "-s0.05", "--max-unchanged-stats=2"], "events/small");
+    assert!(wait_until(PATIENCE, || tail.numbers() == [0]), "{:?}", tail.numbers());
     let count = 200;
     (1..count).for_each(|number| emit(&server, number));
     assert!(

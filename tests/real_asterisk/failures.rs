@@ -45,6 +45,7 @@ fn what_was_known_of_a_server_that_is_killed_is_shown_for_a_while_and_all_is_ask
         assert!(down.contains(&errno), "{}: errno {errno}", path.display());
         assert!(begin.elapsed() < Duration::from_secs(1), "{}: {:?}", path.display(), begin.elapsed());
     }
+    measure("and so does the directory", PATIENCE, || listing(&peers).is_err());
     let error = listing(&peers).expect_err("an empty directory would be a lie");
     assert!(error.raw_os_error().is_some_and(|errno| down.contains(&errno)), "{error}");
     assert_eq!(names(mounted.path()), ["config", "peers", "users"]);
@@ -82,10 +83,12 @@ fn a_server_that_is_suspended_costs_the_deadline_and_no_more() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mounted = mount_tree(&with_defaults(folder.path(), "timeout = \"1s\""), &server, ASTFS);
     let friends = mounted.join("users/sipfriends");
-    let known = fields(&friends.join("6001/full"));
+    // of another directory: the friends behind one that is read would be asked ahead
+    let person = mounted.join("peers/sip/person/full");
+    let known = fields(&person);
 
     server.suspend();
-    assert_eq!(fields(&friends.join("6001/full")), known, "what is known needs no server");
+    assert_eq!(fields(&person), known, "what is known needs no server");
     let begin = Instant::now();
     let errno = errno(&friends.join("6002/full"));
     assert_eq!(errno, libc::ETIMEDOUT);

@@ -55,8 +55,10 @@ fn endpoints_are_directories_and_follow_a_registration() {
     });
     assert_eq!(fs::read_link(&available).expect("it is a link"), Path::new("../6001"));
     let contact = format!("sip:6001@{}", phone.local_address());
-    assert!(text(&available.join("contacts")).contains(&contact));
-    assert!(text(&available.join("full")).contains(&contact));
+    for file in ["contacts", "full"] {
+        let tells = || text(&available.join(file)).contains(&contact);
+        measure(&format!("the contact in its `{file}`"), PATIENCE, tells);
+    }
 
     phone.unregister().expect("6001 unregisters");
     let unavailable = endpoints.join("_unavailable/6001");
