@@ -29,6 +29,7 @@ mod server;
 mod snapshot;
 mod standing;
 mod table;
+mod truth;
 
 pub use besides::Besides;
 pub use caller::Caller;

@@ -4,6 +4,7 @@
 //! query names a cheaper one (`refresh.one`), a record that an event concerns is asked for by that,
 //! and its fields are put over those the list has.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,6 +19,9 @@ use crate::parse::value::{Fields, Shapes, Value};
 
 /// Beyond so many records at once, asking for all of them together costs less.
 const RECORDS: usize = 1024;
+
+/// So many are asked for together: those of events that come meanwhile wait for no more.
+const AT_ONCE: usize = 128;
 
 impl Queries {
     /// The list that a server answered, with those records put over it that were asked for anew. If it
@@ -59,19 +63,22 @@ impl Queries {
             unknown |= !known && sought.seeks(key);
             known
         });
-        if unknown || pending.len() > RECORDS {
-            return match self.ask_for_all(cell, pending, reads, waits) {
-                Some(unready) => Err(unready),
-                None => Ok(list),
-            };
+        // meanwhile the single ones go on: a list that takes long is not asked for at once
+        if (unknown || pending.len() > RECORDS)
+            && let Some(unready) = self.ask_for_all(cell, reads, waits)
+        {
+            return Err(unready);
         }
+        let turn = oldest(pending);
         let Value::List(before) = &list.value else { return Ok(list) };
         let mut anew: Vec<(usize, Value)> = Vec::new();
         let mut lacks = false;
         let mut gone = false;
         let mut shapes = Shapes::new();
         pending.retain(|key, marked| {
-            let Some(position) = list.position(key) else { return true };
+            let Some(position) = list.position(key).filter(|_| waits || turn.contains(key)) else {
+                return true;
+            };
             let manner = Manner { eager: true, takes_stale: false, ..reads.manner };
             let own = Reads::new(manner);
             match self.read(one, &self.record_of_list(one, key, &before[position]), &own) {
@@ -106,7 +113,7 @@ impl Queries {
             result = Arc::new(list.with_records(records, positions, list.raw.clone()));
             stages.list = Some(Arc::clone(&result));
         }
-        if gone && let Some(unready) = self.ask_for_all(cell, pending, reads, waits) {
+        if gone && let Some(unready) = self.ask_for_all(cell, reads, waits) {
             return Err(unready);
         }
         if lacks && waits { Err(Unready::Wanted) } else { Ok(result) }
@@ -116,7 +123,7 @@ impl Queries {
     pub(super) fn pending_questions(self: &Arc<Self>, table: &Table) -> Vec<Arc<Cell>> {
         let query = self.model().query(table.query());
         let Some(one) = query.refresh.one else { return Vec::new() };
-        let keys: Vec<Arc<str>> = table.state().pending.keys().cloned().collect();
+        let keys = oldest(&table.state().pending);
         let reads = Reads::new(Manner { eager: true, ..Manner::of_reader() });
         for key in keys {
             if let Some(record) = table.record(&key) {
@@ -134,14 +141,10 @@ impl Queries {
     }
 
     /// Has the whole list asked for: now, if it `waits`, else when it is its turn.
-    fn ask_for_all(
-        &self,
-        cell: &Arc<Cell>,
-        pending: &mut Pending,
-        reads: &Reads,
-        waits: bool,
-    ) -> Option<Unready> {
-        pending.clear();
+    fn ask_for_all(&self, cell: &Arc<Cell>, reads: &Reads, waits: bool) -> Option<Unready> {
+        if cell.is_invalidated() && !waits {
+            return None; // it is planned
+        }
         cell.invalidate(Instant::now());
         if waits {
             return Some(reads.want(cell));
@@ -149,6 +152,13 @@ impl Queries {
         self.plan(cell);
         None
     }
+}
+
+/// The records whose turn it is: those that wait longest.
+fn oldest(pending: &Pending) -> HashSet<Arc<str>> {
+    let mut waiting: Vec<(&Instant, &Arc<str>)> = pending.iter().map(|(key, at)| (at, key)).collect();
+    waiting.sort_unstable();
+    waiting.into_iter().take(AT_ONCE).map(|(_, key)| Arc::clone(key)).collect()
 }
 
 /// Whether all that was used was asked after that moment.
