@@ -33,8 +33,8 @@ pub enum Outdated {
     All,
 }
 
-/// Who looks at what is kept.
-pub type Keeper = Box<dyn Fn(Outdated) + Send + Sync>;
+/// Who looks at what is kept. What he has not come to he gives back, and is told of again.
+pub type Keeper = Box<dyn Fn(Outdated) -> Vec<u32> + Send + Sync>;
 
 impl Queries {
     /// Follows the server's events and connections, and keeps fresh what `keeper` keeps, until the
@@ -66,8 +66,14 @@ impl Queries {
                 tables.into_iter().for_each(|table| self.refresh_table(table));
             }
             if !outdated.is_empty() {
-                keeper(Outdated::Some(outdated));
+                self.put_off(keeper(Outdated::Some(outdated)));
             }
+        }
+    }
+
+    fn put_off(&self, numbers: Vec<u32>) {
+        if !numbers.is_empty() {
+            self.agenda.add(numbers.into_iter().map(Dependent::Kept));
         }
     }
 
@@ -159,7 +165,7 @@ impl Queries {
                 }
             }
             if again {
-                keeper(Outdated::All);
+                self.put_off(keeper(Outdated::All));
             }
             let changed = server.session_changes(link.session);
             if link.down_since().is_some() {
@@ -182,7 +188,7 @@ impl Queries {
         for age in ages {
             let passed = lost.map_or(Duration::ZERO, |lost| lost.elapsed());
             tokio::time::sleep(age.saturating_sub(passed)).await;
-            keeper(Outdated::All);
+            self.put_off(keeper(Outdated::All));
         }
         std::future::pending::<()>().await;
     }

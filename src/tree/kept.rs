@@ -29,6 +29,9 @@ pub trait Keep: Send + Sync {
     fn counters(&self) -> Vec<(&'static str, u64)>;
 }
 
+/// So many contents are rendered before names are looked at again: in a storm, rendering takes most of the time.
+const AT_ONCE: usize = 64;
+
 /// All that is kept, by numbers.
 #[derive(Debug, Default)]
 pub struct Kept {
@@ -123,30 +126,46 @@ impl Tree {
         self.queries().clone().follow(Box::new(move |outdated| tree.look_again(outdated)))
     }
 
-    fn look_again(&self, outdated: Outdated) {
+    /// Looks at what is outdated: at all directories, since names matter most, and at some contents; gives
+    /// the rest back.
+    fn look_again(&self, outdated: Outdated) -> Vec<u32> {
         let numbers = match outdated {
             Outdated::Some(numbers) => numbers,
             Outdated::All => self.kept().numbers(),
         };
+        let mut contents = Vec::new();
         for number in numbers {
             let thing = self.kept().get(number);
             match thing {
-                Some(Thing::Content(node, used)) => self.look_at_content(&node, &used),
+                Some(Thing::Content(node, used)) => contents.push((number, node, used)),
                 Some(Thing::Directory(node)) => self.look_at_directory(&node),
                 None => {}
             }
         }
+        let mut rendered = 0;
+        let mut contents = contents.into_iter();
+        for (_, node, used) in contents.by_ref() {
+            rendered += usize::from(self.look_at_content(&node, &used));
+            if rendered == AT_ONCE {
+                break;
+            }
+        }
+        contents.map(|(number, _, _)| number).collect()
     }
 
-    fn look_at_content(&self, node: &Node, used: &Used) {
+    /// Tells what has become of a content; whether it was rendered for that.
+    fn look_at_content(&self, node: &Node, used: &Used) -> bool {
+        let Some(keeper) = self.keeper.get() else { return false };
         if self.still_true(node, used) {
-            return;
+            return false;
         }
-        let Some(keeper) = self.keeper.get() else { return };
-        match self.content_now(node, &Reads::new(Manner::of_reader())) {
+        let content = self.content_now(node, &Reads::new(Manner::of_reader()));
+        let rendered = content.is_ok();
+        match content {
             Ok(content) => keeper.changed(node, content),
             Err(_) => keeper.lost(node),
         }
+        rendered
     }
 
     fn look_at_directory(&self, node: &Node) {
