@@ -6,10 +6,16 @@
 
 #![allow(clippy::expect_used, reason = "what a test expects of its ground")]
 
+#[path = "language/check.rs"]
+mod check;
 #[path = "language/documentation.rs"]
 mod documentation;
+#[path = "language/explain.rs"]
+mod explain;
 #[path = "language/good.rs"]
 mod good;
+#[path = "language/parts.rs"]
+mod parts;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -2,10 +2,12 @@
 
 mod cat;
 mod check;
+mod color;
 mod connect;
 mod daemon;
 mod demo;
 mod error;
+mod explain;
 mod list;
 mod logging;
 mod mount;
@@ -55,8 +57,10 @@ enum Command {
     Umount(umount::UmountArgs),
     /// Mount a simulated PBX, to look around without an Asterisk
     Demo(demo::DemoArgs),
-    /// Report every mistake in a tree file; asks no server
+    /// Report every mistake in tree files; asks no server
     Check(check::CheckArgs),
+    /// Tell what a finding of `check` means, and how it is put right
+    Explain(explain::ExplainArgs),
     /// Show the tree as `tree` would show the mount
     Tree(tree::TreeArgs),
     /// List a directory of the tree, without a mount
@@ -104,6 +108,7 @@ pub fn run() -> ExitCode {
         Command::Umount(args) => umount::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Tree(args) => tree::run(&args),
         Command::Ls(args) => list::run(&args),
         Command::Cat(args) => cat::run(&args),

@@ -6,8 +6,9 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::diagnostic::{Diagnostic, Report, Severity, suggestion};
-use super::source::{Span, TreeSource};
+use super::code::Code;
+use super::diagnostic::{Diagnostic, Report, suggestion};
+use super::source::{Place, Span, TreeSource};
 
 /// A string of the file with its place (quotes included).
 #[derive(Debug, Clone)]
@@ -29,39 +30,49 @@ impl Reader {
         Reader { source, report: Report::default() }
     }
 
-    /// Reports an error at `span`.
-    pub fn error(
-        &mut self,
-        span: Span,
-        message: impl Into<String>,
-        label: impl Into<String>,
-        help: Option<String>,
-    ) {
-        self.finding(Severity::Error, Arc::clone(&self.source), span, message.into(), label.into(), help);
+    /// That place in the file that is being read.
+    pub fn place(&self, span: Span) -> Place {
+        Place { source: Arc::clone(&self.source), span }
     }
 
-    /// Reports a warning at `span`.
-    pub fn warning(
+    /// Reports a finding in the file that is being read.
+    pub fn finding(
         &mut self,
+        code: Code,
         span: Span,
         message: impl Into<String>,
         label: impl Into<String>,
         help: Option<String>,
     ) {
-        self.finding(Severity::Warning, Arc::clone(&self.source), span, message.into(), label.into(), help);
+        self.finding_at(code, self.place(span), message, label, help);
     }
 
     /// Reports a finding in any file.
-    pub fn finding(
+    pub fn finding_at(
         &mut self,
-        severity: Severity,
-        source: Arc<TreeSource>,
-        span: Span,
-        message: String,
-        label: String,
+        code: Code,
+        place: Place,
+        message: impl Into<String>,
+        label: impl Into<String>,
         help: Option<String>,
     ) {
-        self.report.add(Diagnostic { severity, message, source, span, label, help });
+        let (message, label) = (message.into(), label.into());
+        self.report.add(Diagnostic { code, message, place, label, related: None, help });
+    }
+
+    /// Reports a finding that has to do with another place; a label stands under each.
+    pub fn finding_beside(
+        &mut self,
+        code: Code,
+        place: &Place,
+        related: (&Place, &str),
+        message: impl Into<String>,
+        label: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let (message, label, place) = (message.into(), label.into(), place.clone());
+        let related = Some((related.0.clone(), related.1.to_owned()));
+        self.report.add(Diagnostic { code, message, place, label, related, help });
     }
 
     /// The value as a table, or an error that says what was expected.
@@ -76,7 +87,8 @@ impl Reader {
     /// Reports that a value has another type than the one expected.
     pub fn wrong_type(&mut self, what: &str, expected: &str, value: &Spanned<DeValue<'_>>) {
         let found = value.get_ref().type_str();
-        self.error(
+        self.finding(
+            Code::WrongType,
             value.span(),
             format!("{what} must be {expected}"),
             format!("expected {expected}, found {found}"),
@@ -91,6 +103,18 @@ impl Reader {
             None => {
                 self.wrong_type(what, "a string", value);
                 None
+            }
+        }
+    }
+
+    /// The value as a list of strings; one string alone counts as a list of one.
+    pub fn texts(&mut self, what: &str, value: &Spanned<DeValue<'_>>) -> Vec<Text> {
+        match value.get_ref().as_array() {
+            Some(items) => items.iter().filter_map(|item| self.text(what, item)).collect(),
+            None if value.get_ref().is_str() => self.text(what, value).into_iter().collect(),
+            None => {
+                self.wrong_type(what, "a list of strings", value);
+                Vec::new()
             }
         }
     }
@@ -119,7 +143,13 @@ impl<'a, 'i> Section<'a, 'i> {
             if !known.contains(&name) {
                 misspelt = true;
                 let help = suggestion(name, known.iter().copied());
-                reader.error(key.span(), format!("{what} has no key `{name}`"), "unknown key", help);
+                reader.finding(
+                    Code::UnknownKey,
+                    key.span(),
+                    format!("{what} has no key `{name}`"),
+                    "unknown key",
+                    help,
+                );
             }
         }
         Section { table, what, misspelt }
@@ -152,7 +182,8 @@ impl<'a, 'i> Section<'a, 'i> {
             let help = Some(
                 "write a number and a unit: `\"500ms\"`, `\"5s\"`, `\"10m\"`, `\"1h\"`, `\"1d\"`".into(),
             );
-            reader.error(
+            reader.finding(
+                Code::InvalidDuration,
                 value.span(),
                 format!("{} is not a duration", self.name(key)),
                 "not a duration",
@@ -164,16 +195,7 @@ impl<'a, 'i> Section<'a, 'i> {
 
     /// The list of strings of a key; one string alone counts as a list of one.
     pub fn texts(&self, reader: &mut Reader, key: &str) -> Vec<Text> {
-        let Some(value) = self.get(key) else { return Vec::new() };
-        let name = self.name(key);
-        match value.get_ref().as_array() {
-            Some(items) => items.iter().filter_map(|item| reader.text(&name, item)).collect(),
-            None if value.get_ref().is_str() => reader.text(&name, value).into_iter().collect(),
-            None => {
-                reader.wrong_type(&name, "a list of strings", value);
-                Vec::new()
-            }
-        }
+        self.get(key).map(|value| reader.texts(&self.name(key), value)).unwrap_or_default()
     }
 
     /// `true` or `false` of a key.
@@ -199,7 +221,8 @@ impl<'a, 'i> Section<'a, 'i> {
         let mode = mode.filter(|mode| *mode <= 0o7777);
         if mode.is_none() {
             let help = Some("write octal permissions as a string: `\"0400\"`".into());
-            reader.error(
+            reader.finding(
+                Code::InvalidMode,
                 value.span(),
                 format!("{} is not a file mode", self.name(key)),
                 "not an octal mode",

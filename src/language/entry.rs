@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::alive;
+use super::code::Code;
 use super::diagnostic::suggestion;
 use super::document::{Section, Text};
 use super::load::{Loader, NamesRead, ReadOfPid};
 use super::model::{Content, Entry, Format, OnError, Printed, Query, QueryId, Variable};
+use super::parts::Table;
 use super::path::{Pattern, Segment};
 use super::query::{self, quoted};
 use super::server;
@@ -37,20 +38,29 @@ fn mode_of_alive(content: &Content, written: bool) -> Option<u16> {
 }
 
 /// Reads every entry.
-pub fn read(loader: &mut Loader, value: Option<&Spanned<DeValue<'_>>>, variables: &[Variable]) -> Vec<Entry> {
-    let Some(table) = value.and_then(|value| loader.reader.table("`tree`", value)) else { return Vec::new() };
+pub fn read(loader: &mut Loader, tables: &[Table<'_>], variables: &[Variable]) -> Vec<Entry> {
     let mut entries = Vec::new();
-    for (path, value) in table {
-        let title = format!("entry \"{}\"", path.get_ref());
-        let Some(pattern) = loader.pattern(path.get_ref(), &path.span()) else { continue };
-        let Some(table) = value.get_ref().as_table() else {
-            let found = format!("expected a table, found {}", value.get_ref().type_str());
-            let help = Some(format!("write what it is: `\"{}\" = {{ text = \"…\" }}`", path.get_ref()));
-            loader.reader.error(value.span(), format!("{title} must be a table"), found, help);
-            continue;
-        };
-        let reading = EntryReading { title: &title, path: pattern, span: path.span(), variables };
-        entries.extend(reading.read(loader, table));
+    for (part, value) in tables {
+        loader.reader.source = Arc::clone(&part.source);
+        let Some(table) = loader.reader.table("`tree`", value) else { continue };
+        for (path, value) in table {
+            let title = format!("entry \"{}\"", path.get_ref());
+            let Some(pattern) = loader.pattern(path.get_ref(), &path.span()) else { continue };
+            let Some(table) = value.get_ref().as_table() else {
+                let found = format!("expected a table, found {}", value.get_ref().type_str());
+                let help = Some(format!("write what it is: `\"{}\" = {{ text = \"…\" }}`", path.get_ref()));
+                loader.reader.finding(
+                    Code::WrongType,
+                    value.span(),
+                    format!("{title} must be a table"),
+                    found,
+                    help,
+                );
+                continue;
+            };
+            let reading = EntryReading { title: &title, path: pattern, span: path.span(), variables };
+            entries.extend(reading.read(loader, table));
+        }
     }
     entries
 }
@@ -84,13 +94,20 @@ impl EntryReading<'_> {
             && let Some(value) = section.get("on_error")
         {
             let help = Some("write `on_error = \"error\"`, or leave it out".into());
-            loader.reader.error(value.span(), "a link cannot be empty", "beside `symlink`", help);
+            loader.reader.finding(
+                Code::EmptyLink,
+                value.span(),
+                "a link cannot be empty",
+                "beside `symlink`",
+                help,
+            );
         }
         let on_error = on_error.unwrap_or(match (&content, loader.defaults.on_error) {
             (Content::Link(_), OnError::Empty) => OnError::Error,
             (_, default) => default,
         });
-        Some(Entry { path: self.path, span: self.span, content, attributes, when, on_error, personal, write })
+        let place = loader.reader.place(self.span);
+        Some(Entry { path: self.path, place, content, attributes, when, on_error, personal, write })
     }
 
     fn note_reads_of_pid(&self, loader: &mut Loader, from: usize) {
@@ -99,13 +116,8 @@ impl EntryReading<'_> {
             _ => None,
         };
         for read in &loader.reads[from..] {
-            let source = &read.source;
-            let reads = read.reads_of_pid().map(|span| ReadOfPid {
-                directory: directory.clone(),
-                source: Arc::clone(source),
-                span,
-            });
-            loader.reads_of_pid.extend(reads);
+            let reads = read.reads_of_pid();
+            loader.reads_of_pid.extend(reads.map(|place| ReadOfPid { directory: directory.clone(), place }));
         }
     }
 
@@ -116,7 +128,7 @@ impl EntryReading<'_> {
             if self.path.variables().take(index).any(|outer| outer == name) {
                 let help = Some("declare a second one that ranges over the same".into());
                 let message = format!("`{{{name}}}` stands twice in one path");
-                loader.reader.error(self.span.clone(), message, "twice", help);
+                loader.reader.finding(Code::RepeatedVariable, self.span.clone(), message, "twice", help);
                 continue;
             }
             if let Some(variable) = self.variables.iter().find(|variable| variable.name == name) {
@@ -128,7 +140,13 @@ impl EntryReading<'_> {
             let help = suggestion(name, self.variables.iter().map(|variable| variable.name.as_str()))
                 .or_else(|| Some(format!("declare it: `[each.{name}]` with `in = \"…\"`")));
             let span = start..start + name.len() + 2;
-            loader.reader.error(span, format!("there is no path variable `{name}`"), "not declared", help);
+            loader.reader.finding(
+                Code::UnknownVariable,
+                span,
+                format!("there is no path variable `{name}`"),
+                "not declared",
+                help,
+            );
         }
         bound
     }
@@ -147,7 +165,7 @@ impl EntryReading<'_> {
                 let message = format!("{} cannot have `write` beside `{one}`", self.title);
                 let label = if one == "events" { "a log is only read" } else { "a link is not written to" };
                 let help = Some("split it into two entries, or leave one of them out".into());
-                loader.reader.error(self.span.clone(), message, label, help);
+                loader.reader.finding(Code::MisplacedWrite, self.span.clone(), message, label, help);
                 return None;
             }
             [] if self.path.directory => {
@@ -159,7 +177,13 @@ impl EntryReading<'_> {
                 let help =
                     format!("give it one of {}, or end the path in `/` for a directory", quoted(&CONTENTS));
                 let message = format!("{} says nothing of its content", self.title);
-                loader.reader.error(self.span.clone(), message, "what should stand here?", Some(help));
+                loader.reader.finding(
+                    Code::NoContent,
+                    self.span.clone(),
+                    message,
+                    "what should stand here?",
+                    Some(help),
+                );
                 return None;
             }
             [one, ..] if self.path.directory => return self.directory_with(loader, one),
@@ -168,7 +192,13 @@ impl EntryReading<'_> {
             _ => {
                 let help = Some("split it into two entries, or leave one of them out".into());
                 let message = format!("{} has more than one content: {}", self.title, quoted(&present));
-                loader.reader.error(self.span.clone(), message, "one content, please", help);
+                loader.reader.finding(
+                    Code::SeveralContents,
+                    self.span.clone(),
+                    message,
+                    "one content, please",
+                    help,
+                );
                 return None;
             }
         }
@@ -242,7 +272,7 @@ impl EntryReading<'_> {
             false => ("ends in `/`", "leave the `/` at the end out"),
         };
         let message = format!("{} is a directory and cannot have `{key}`", self.title);
-        loader.reader.error(self.span.clone(), message, label, Some(help.into()));
+        loader.reader.finding(Code::ContentOfDirectory, self.span.clone(), message, label, Some(help.into()));
         None
     }
 
@@ -264,7 +294,13 @@ impl EntryReading<'_> {
         let found = Format::NAMES.into_iter().find(|(name, _)| *name == value);
         if found.is_none() {
             let help = suggestion(&value, Format::NAMES.iter().map(|(name, _)| *name));
-            loader.reader.error(span, format!("there is no format `{value}`"), "unknown format", help);
+            loader.reader.finding(
+                Code::UnknownFormat,
+                span,
+                format!("there is no format `{value}`"),
+                "unknown format",
+                help,
+            );
         }
         Some(Some(found?.1))
     }
@@ -288,7 +324,13 @@ impl EntryReading<'_> {
                     content => format!("beside `{content}`"),
                 };
                 let message = format!("`{}` has no meaning {beside}", key.get_ref());
-                loader.reader.error(key.span(), message, "has no effect", Some("leave it out".into()));
+                loader.reader.finding(
+                    Code::MisplacedKey,
+                    key.span(),
+                    message,
+                    "has no effect",
+                    Some("leave it out".into()),
+                );
             }
         }
     }

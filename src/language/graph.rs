@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
+use super::code::Code;
 use super::load::{Loader, NamesRead};
 use super::model::{QueryId, Question, Variable};
 
@@ -77,10 +78,11 @@ impl QueryGraph {
                     .map(|query| format!("`{}`", query.name))
                     .collect::<Vec<_>>()
                     .join(&format!(" {verb}s "));
-                let Some(span) = names.first().map(|query| query.span.clone()) else { continue };
+                let Some(place) = names.first().map(|query| query.place.clone()) else { continue };
                 let help = Some("break the circle: no query can wait for its own answer".into());
-                loader.reader.error(
-                    span,
+                loader.reader.finding_at(
+                    Code::CircularQueries,
+                    place,
                     format!("queries {verb} each other in a circle: {shown}"),
                     "starts here",
                     help,

@@ -5,16 +5,19 @@
 
 mod alive;
 mod check;
+mod code;
 mod compiled;
 mod diagnostic;
 mod document;
 mod entry;
 mod files;
+mod findings;
 mod graph;
 mod hazard;
 mod load;
 mod model;
 mod name;
+mod parts;
 mod path;
 mod query;
 mod server;
@@ -26,6 +29,7 @@ mod variable;
 mod words;
 
 pub use check::STATUS_DIRECTORY;
+pub use code::Code;
 pub use compiled::CompiledExpression;
 pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
 pub use load::{LoadOptions, load};
@@ -35,6 +39,6 @@ pub use model::{
 };
 pub use name::{escape, fit};
 pub use path::{Pattern, Segment};
-pub use source::{Span, TreeSource};
+pub use source::{Place, Span, TreeSource};
 pub use templates::{Expression, TemplateName, Templates, TextKind, error_text};
 pub use value::{Bound, from_template, to_template};

@@ -1,7 +1,7 @@
 //! What a checked tree file says. Everything in it is resolved: names are indices, templates are
 //! compiled, numbers are in range.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use indexmap::IndexSet;
 use regex::Regex;
 
 use super::path::{Pattern, Segment};
-use super::source::{Span, TreeSource};
+use super::source::{Place, TreeSource};
 use super::templates::{Expression, TemplateName, Templates};
 use crate::parse::Parser;
 
@@ -19,6 +19,8 @@ use crate::parse::Parser;
 pub struct Model {
     /// The file it was read from.
     pub source: Arc<TreeSource>,
+    /// Every path that was looked at for it, as [`Report::files`](super::Report::files) says.
+    pub files: BTreeSet<PathBuf>,
     /// `[server]`, if there is one.
     pub server: Option<ServerAddress>,
     /// `[defaults]`, filled up.
@@ -147,7 +149,7 @@ pub struct Query {
     /// Its name; an unnamed one is called by the path it stands at.
     pub name: String,
     /// Where it is declared.
-    pub span: Span,
+    pub place: Place,
     /// What is asked.
     pub question: Question,
     /// How the answer's text is read; none for structured answers.
@@ -227,7 +229,7 @@ pub struct Variable {
     /// Its name in templates: the same, unless `as` says otherwise.
     pub binding: String,
     /// Where it is declared.
-    pub span: Span,
+    pub place: Place,
     /// What it ranges over.
     pub records: Expression,
     /// Which of the records.
@@ -249,7 +251,7 @@ pub struct Entry {
     /// Where in the mount.
     pub path: Pattern,
     /// Where it is declared.
-    pub span: Span,
+    pub place: Place,
     /// What stands there.
     pub content: Content,
     /// Permissions and owner, where they are not the defaults.

@@ -1,13 +1,17 @@
 //! `[query.NAME]`, and the same keys inside an entry of `[tree]`.
 
+use std::sync::Arc;
+
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::code::Code;
 use super::diagnostic::suggestion;
 use super::document::{Section, Text};
 use super::hazard::{self, Hazard};
 use super::load::Loader;
 use super::model::{Query, QueryId, Question, Refresh, Trigger};
+use super::parts::{Declared, Table};
 use super::source::Span;
 use super::templates::{TemplateName, TextKind};
 use crate::parse::{Parser, regex};
@@ -16,14 +20,24 @@ use crate::parse::{Parser, regex};
 pub const SOURCES: [&str; 5] = ["command", "action", "data", "any", "value"];
 
 /// Declares every name first, so that queries can name each other in any order, then reads them.
-pub fn declare(loader: &mut Loader, value: Option<&Spanned<DeValue<'_>>>) {
-    let Some(table) = value.and_then(|value| loader.reader.table("`query`", value)) else { return };
-    for name in table.keys() {
-        let id = QueryId(loader.queries.len());
-        loader.queries.push(None);
-        loader.query_names.insert(name.get_ref().to_string(), id);
+pub fn declare(loader: &mut Loader, tables: &[Table<'_>]) {
+    let mut names = Declared::default();
+    let mut declared = Vec::new();
+    for (part, value) in tables {
+        loader.reader.source = Arc::clone(&part.source);
+        let Some(table) = loader.reader.table("`query`", value) else { continue };
+        for (name, value) in table {
+            let place = loader.reader.place(name.span());
+            if names.is_new(&mut loader.reader, "query", name.get_ref(), place) {
+                let id = QueryId(loader.queries.len());
+                loader.queries.push(None);
+                loader.query_names.insert(name.get_ref().to_string(), id);
+                declared.push((part, id, name, value));
+            }
+        }
     }
-    for (index, (name, value)) in table.iter().enumerate() {
+    for (part, id, name, value) in declared {
+        loader.reader.source = Arc::clone(&part.source);
         let known = [
             "command",
             "action",
@@ -45,8 +59,7 @@ pub fn declare(loader: &mut Loader, value: Option<&Spanned<DeValue<'_>>>) {
         loader.is_readable_name(name.get_ref(), name.span());
         let Some(table) = loader.reader.table(&title, value) else { continue };
         let section = Section::open(&mut loader.reader, &title, table, &known);
-        let id = QueryId(index);
-        loader.queries[index] = read(loader, &section, id, name.get_ref(), name.span());
+        loader.queries[id.0] = read(loader, &section, id, name.get_ref(), name.span());
     }
 }
 
@@ -80,7 +93,7 @@ pub fn read(
     }
     Some(Query {
         name: name.to_owned(),
-        span,
+        place: loader.reader.place(span),
         question: question?,
         parser,
         rows: rows.map(|rows| rows.value.split('.').map(str::to_owned).collect()).unwrap_or_default(),
@@ -106,12 +119,15 @@ fn question(
         if present.is_empty() && section.misspelt {
             return None; // it may be the key that says it
         }
-        let message = match present[..] {
-            [] => format!("query `{name}` asks nothing"),
-            _ => format!("query `{name}` has more than one source: {}", quoted(&present)),
+        let (code, message) = match present[..] {
+            [] => (Code::NoSource, format!("query `{name}` asks nothing")),
+            _ => {
+                let message = format!("query `{name}` has more than one source: {}", quoted(&present));
+                (Code::SeveralSources, message)
+            }
         };
         let help = Some(format!("give it exactly one of {}", quoted(&SOURCES)));
-        loader.reader.error(span.clone(), message, "one source, please", help);
+        loader.reader.finding(code, span.clone(), message, "one source, please", help);
         return None;
     };
     for key in ["search", "filter"] {
@@ -119,7 +135,13 @@ fn question(
             && let Some(key) = section.key(key)
         {
             let message = format!("`{}` belongs to `data`, not to `{source}`", key.get_ref());
-            loader.reader.error(key.span(), message, "has no meaning here", Some("leave it out".into()));
+            loader.reader.finding(
+                Code::MisplacedKey,
+                key.span(),
+                message,
+                "has no meaning here",
+                Some("leave it out".into()),
+            );
         }
     }
     let sent = Sent { at: &format!("query.{name}"), bound: None, also: vec![], query: Some(id) };
@@ -151,7 +173,13 @@ fn question(
                 && count == 0
             {
                 let help = Some("name the queries in the order of preference: `any = [\"a\", \"b\"]`".into());
-                loader.reader.error(value.span(), "`any` names no query", "which ones?", help);
+                loader.reader.finding(
+                    Code::NoSource,
+                    value.span(),
+                    "`any` names no query",
+                    "which ones?",
+                    help,
+                );
             }
             (members.len() == count && count > 0).then_some(Question::Any(members))
         }
@@ -220,7 +248,13 @@ pub fn action(loader: &mut Loader, section: &Section<'_, '_>, sent: &Sent<'_>) -
     }
     if action.is_none() {
         let help = Some("write `action = { Action = \"SIPshowpeer\", Peer = \"…\" }`".into());
-        loader.reader.error(value.span(), "the headers name no `Action`", "which action?", help);
+        loader.reader.finding(
+            Code::NoAction,
+            value.span(),
+            "the headers name no `Action`",
+            "which action?",
+            help,
+        );
     }
     let header = |name: &str| {
         let found = table.iter().find(|(header, _)| header.get_ref().eq_ignore_ascii_case(name));
@@ -247,7 +281,7 @@ fn refuse(loader: &mut Loader, section: &Section<'_, '_>, key: &str, hazard: &Ha
     let help = format!(
         "name the fields you want, without `oldwriteformat`: `data = \"{provider}\", filter = \"{safe_filter}\"`"
     );
-    loader.reader.error(value.span(), message, label, Some(help));
+    loader.reader.finding(Code::CrashesServer, value.span(), message, label, Some(help));
 }
 
 /// Reads `parse`.
@@ -256,7 +290,13 @@ fn parser(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Parser> {
         let parser = Parser::from_name(name);
         if parser.is_none() {
             let help = suggestion(name, Parser::NAMES.iter().copied());
-            loader.reader.error(value.span(), format!("there is no parser `{name}`"), "unknown parser", help);
+            loader.reader.finding(
+                Code::UnknownParser,
+                value.span(),
+                format!("there is no parser `{name}`"),
+                "unknown parser",
+                help,
+            );
         }
         return parser;
     }
@@ -274,7 +314,13 @@ fn parser(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Parser> {
     }
     let Some(pattern) = section.text(&mut loader.reader, "regex") else {
         let help = Some("write `parse = { regex = '(?P<name>…)' }` or `parse = \"table\"`".into());
-        loader.reader.error(value.span(), "`parse` names no parser", "which one?", help);
+        loader.reader.finding(
+            Code::UnknownParser,
+            value.span(),
+            "`parse` names no parser",
+            "which one?",
+            help,
+        );
         return None;
     };
     let multi = section.flag(&mut loader.reader, "multi").unwrap_or(false);
@@ -289,7 +335,13 @@ fn parser(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Parser> {
 pub fn wrong_regex(loader: &mut Loader, pattern: &Text, error: &str) {
     let (message, range) = regex_mistake(error, &pattern.value);
     let span = loader.reader.source.inside_string(&pattern.span, &range);
-    loader.reader.error(span, format!("the regex cannot be used: {message}"), "in this regex", None);
+    loader.reader.finding(
+        Code::InvalidRegex,
+        span,
+        format!("the regex cannot be used: {message}"),
+        "in this regex",
+        None,
+    );
 }
 
 /// What is wrong with a regex, and where: the regex engine draws both below the expression.
@@ -314,7 +366,7 @@ fn refresh(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Refresh {
     {
         let help = Some("write `finds = { EVENT = \"event.HEADER\" }`".into());
         let message = "an event of `finds` has to say which record it names";
-        loader.reader.error(key.span(), message, "which record?", help);
+        loader.reader.finding(Code::InvalidRefresh, key.span(), message, "which record?", help);
     }
     Refresh {
         on: section.get("on").map(|value| triggers(loader, value)).unwrap_or_default(),

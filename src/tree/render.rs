@@ -28,7 +28,7 @@ impl Tree {
             return self.render_status(status, reads);
         }
         let Some(entry) = self.layout().place(node.place).entry(model) else { return Ok(Bytes::new()) };
-        let place = || model.source.text()[entry.span.clone()].to_owned();
+        let place = || entry.place.text().to_owned();
         match &entry.content {
             // what is alive has its bytes where it is served
             Content::Directory | Content::LastAnswer | Content::Events(_) => Ok(Bytes::new()),

@@ -9,7 +9,7 @@ use astfs::language::{
 };
 use astfs::parse::Parser;
 
-fn model(path: impl AsRef<Path>) -> Model {
+pub fn model(path: impl AsRef<Path>) -> Model {
     let (model, report) = load(path.as_ref(), &LoadOptions::default()).expect("a readable file");
     assert!(report.diagnostics().is_empty(), "{}", report.render(false));
     model.expect("a model, since there is no mistake")
