@@ -118,8 +118,9 @@ fn a_file_of_thousands_of_queries_is_checked_soon_and_without_deep_recursion() {
     for index in 0..count {
         text.push_str(&format!("q{index} = {{ value = \"q{}\" }}\n", index + 1));
     }
-    let chain = format!("{text}q{count} = {{ command = \"core show version\" }}\n[tree]\n");
-    let circle = format!("{text}q{count} = {{ value = \"q0\" }}\n[tree]\n");
+    let tree = "[tree]\n\"a\" = { query = \"q0\" }\n";
+    let chain = format!("{text}q{count} = {{ command = \"core show version\" }}\n{tree}");
+    let circle = format!("{text}q{count} = {{ value = \"q0\" }}\n{tree}");
     for (text, errors) in [(chain, 0), (circle, 1)] {
         std::fs::write(&path, text).expect("a file");
         let (_, report) = load(&path, &LoadOptions::default()).expect("a readable file");

@@ -10,6 +10,7 @@ use super::load::{Loader, NamesRead};
 use super::model::{Content, Entry, QueryId, Variable};
 use super::path::Segment;
 use super::tags::Tags;
+use super::{links, shapes, usage};
 
 /// Resolves what queries mention, and reports what does not fit together.
 pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
@@ -30,10 +31,17 @@ pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
     }
     check_needs(loader, variables, &parameters);
     check_one(loader, &parameters);
-    graph.with_needs(loader, variables, &parameters).report_cycles(loader, "need");
+    let needs = graph.with_needs(loader, variables, &parameters);
+    needs.report_cycles(loader, "need");
     check_variables(loader, variables, entries, &parameters);
     check_paths(loader, entries);
     alive::check(loader, entries);
+    // what could not be read may be what uses a query, or what a link leads to
+    if !loader.reader.report.has_errors() {
+        usage::check(loader, &reads, variables, entries, &needs);
+        shapes::check(loader, &reads, variables);
+        links::check(loader, entries);
+    }
 }
 
 fn check_names(
@@ -229,7 +237,10 @@ fn check_variables(
         }
     }
     for variable in variables {
-        if variable.key.is_none() && loader.query_names.contains_key(variable.records.text.trim()) {
+        let query = loader.query_names.get(variable.records.text.trim());
+        let query = query.and_then(|query| loader.queries[query.0].as_ref());
+        // lines name themselves
+        if variable.key.is_none() && query.is_some_and(|query| shapes::fieldless(query).is_none()) {
             let help = Some("add `key = \"…\"` here or to the query: the field that names a record".into());
             let message = format!("each `{}` does not say which field names a record", variable.name);
             loader.reader.finding_at(Code::NoKey, variable.place.clone(), message, "no key", help);

@@ -8,11 +8,13 @@ use super::alive;
 use super::code::Code;
 use super::diagnostic::suggestion;
 use super::document::{Section, Text};
+use super::links::FixedLink;
 use super::load::{Loader, NamesRead, ReadOfPid};
 use super::model::{Content, Entry, Format, OnError, Printed, Query, QueryId, Variable};
 use super::parts::Table;
 use super::path::{Pattern, Segment};
 use super::query::{self, quoted};
+use super::secrets;
 use super::server;
 use super::source::Span;
 use super::templates::TextKind;
@@ -59,7 +61,15 @@ pub fn read(loader: &mut Loader, tables: &[Table<'_>], variables: &[Variable]) -
                 continue;
             };
             let reading = EntryReading { title: &title, path: pattern, span: path.span(), variables };
-            entries.extend(reading.read(loader, table));
+            let entry = reading.read(loader, table);
+            let target = table.get("symlink").filter(|_| entry.is_some());
+            if let Some((value, target)) = target.and_then(|value| Some((value, value.get_ref().as_str()?)))
+                && !target.contains('{')
+            {
+                let place = loader.reader.place(value.span());
+                loader.fixed_links.push(FixedLink { entry: entries.len(), target: target.to_owned(), place });
+            }
+            entries.extend(entry);
         }
     }
     entries
@@ -77,7 +87,8 @@ impl EntryReading<'_> {
         let section = Section::open(&mut loader.reader, self.title, table, &KNOWN);
         let bound = self.bound(loader);
         let when = section.text(&mut loader.reader, "when");
-        let when = when.and_then(|text| loader.expression(&text, Some(bound.clone()), vec![], None));
+        let when =
+            when.and_then(|text| loader.condition(&text, Some(bound.clone()), "the entry is never there"));
         let mut attributes = server::attributes(&mut loader.reader, &section);
         let write = section.get("write").map(|value| alive::write(loader, value, self.title, &bound));
         let on_error = server::on_error(&mut loader.reader, &section);
@@ -87,6 +98,10 @@ impl EntryReading<'_> {
         self.note_reads_of_pid(loader, before);
         if let Some(mode) = mode_of_alive(&content, write.is_some()) {
             attributes.mode.get_or_insert(mode);
+        }
+        if let Some(shown) = loader.secret_shown(&section, &content, &loader.reads[before..]) {
+            let mode = *attributes.mode.get_or_insert(secrets::MODE);
+            loader.check_secret_mode(&section, mode, &shown);
         }
         let write = write.map_or(Some(None), |write| write.map(Some))?;
         if on_error == Some(OnError::Empty)

@@ -50,6 +50,11 @@ impl TemplateFiles {
         read.map(|(path, _)| path.to_string_lossy().into_owned()).collect()
     }
 
+    /// The text of a template that was read.
+    pub fn source(&self, name: &Path) -> Option<&Arc<TreeSource>> {
+        self.known.get(name)?.as_ref().map(|file| &file.source)
+    }
+
     /// A file's text.
     fn read(&self, name: &Path) -> io::Result<(PathBuf, String)> {
         let folder = self.folder.as_ref().ok_or(io::ErrorKind::NotFound)?;
@@ -158,6 +163,19 @@ impl Loader {
         }
     }
 
+    /// The names that templates read which only an expression names: where there is one, any file of the
+    /// folder may be meant.
+    pub fn names_of_unnamed_templates(&self, reads: &[NamesRead]) -> Vec<String> {
+        let files = self.files.known.values().flatten();
+        let inline = reads.iter().filter(|read| read.literal.is_some());
+        let texts = files.clone().map(|file| file.source.text()).chain(inline.map(|read| read.text.as_str()));
+        let unnamed = |text: &str| Tags::of_template(text).references.iter().any(|one| one.names.is_empty());
+        if !texts.into_iter().any(unnamed) {
+            return Vec::new();
+        }
+        files.flat_map(|file| self.templates.names(&file.name)).collect()
+    }
+
     /// Notes names of template files, one note for each file.
     fn read_outside(
         &mut self,
@@ -172,8 +190,10 @@ impl Loader {
             file.1.push(one.name.clone());
         }
         for (source, names) in by_file.into_values() {
+            let nested = self.files_nested_names(source);
             self.reads.push(NamesRead {
                 names,
+                nested,
                 source: Arc::clone(source),
                 text: source.text().to_owned(),
                 literal: None,
@@ -183,6 +203,13 @@ impl Loader {
                 named_at: Some(named_at.clone()),
             });
         }
+    }
+
+    /// What a template file reads, with the fields it reads of it.
+    fn files_nested_names(&self, source: &TreeSource) -> Vec<String> {
+        let mut files = self.files.known.values().flatten();
+        let file = files.find(|file| file.source.path() == source.path());
+        file.map(|file| self.templates.nested_names(&file.name)).unwrap_or_default()
     }
 
     /// The template of that name; there being none is an error at `span`.

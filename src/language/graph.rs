@@ -61,6 +61,11 @@ impl QueryGraph {
         QueryGraph { queries, variables: Vec::new() }
     }
 
+    /// The queries that one reads.
+    pub fn read_by(&self, query: usize) -> impl Iterator<Item = usize> {
+        self.queries[query].iter().copied()
+    }
+
     /// Reports queries that wait for themselves; `verb` is how they do.
     pub fn report_cycles(&self, loader: &mut Loader, verb: &str) -> bool {
         let mut found = false;

@@ -10,6 +10,7 @@ use super::code::Code;
 use super::diagnostic::{Report, suggestion};
 use super::document::{Reader, Section, Text};
 use super::files::TemplateFiles;
+use super::links::FixedLink;
 use super::model::{Defaults, Model, Query, QueryId, ServerAddress};
 use super::parts::{Parts, Table};
 use super::path::Pattern;
@@ -52,6 +53,8 @@ pub fn load(path: &Path, options: &LoadOptions) -> std::io::Result<(Option<Model
 pub struct NamesRead {
     /// The names.
     pub names: Vec<String>,
+    /// The same with the fields that are read of them: `friend.name`.
+    pub nested: Vec<String>,
     /// The file they stand in.
     pub source: Arc<TreeSource>,
     /// The text they stand in, and how to find a part of it in the file.
@@ -104,6 +107,7 @@ pub struct Loader {
     pub defaults: Defaults,
     pub files: TemplateFiles,
     pub reads_of_pid: Vec<ReadOfPid>,
+    pub fixed_links: Vec<FixedLink>,
 }
 
 /// A place where a content reads `caller.pid`.
@@ -125,6 +129,7 @@ impl Loader {
             defaults: Defaults::default(),
             files: TemplateFiles::default(),
             reads_of_pid: Vec::new(),
+            fixed_links: Vec::new(),
         }
     }
 
@@ -236,13 +241,14 @@ impl Loader {
         match self.templates.add(at, kind, &text.value) {
             Ok(template) => {
                 let names = self.templates.names(&template);
+                let nested = self.templates.nested_names(&template);
                 let tags = Tags::of_template(&text.value);
                 self.operators(&tags, text);
                 match kind {
                     TextKind::Content => self.inline_references(&tags, text, &bound, &also),
                     _ => self.refuse_references(&tags, text),
                 }
-                self.names_read(names, text, bound, also, query);
+                self.names_read((names, nested), text, bound, also, query);
                 Some(template)
             }
             Err(mistake) => {
@@ -264,7 +270,13 @@ impl Loader {
         match self.templates.expression(&text.value) {
             Ok(expression) => {
                 self.operators(&Tags::of_expression(&text.value), text);
-                self.names_read(expression.names.clone(), text, bound, also, query);
+                self.names_read(
+                    (expression.names.clone(), expression.nested.clone()),
+                    text,
+                    bound,
+                    also,
+                    query,
+                );
                 Some(expression)
             }
             Err(mistake) => {
@@ -273,6 +285,17 @@ impl Loader {
                 None
             }
         }
+    }
+
+    /// Compiles a condition; one that is never true is told of, with what then is `never`.
+    pub fn condition(&mut self, text: &Text, bound: Option<Vec<String>>, never: &str) -> Option<Expression> {
+        let expression = self.expression(text, bound, vec![], None)?;
+        if self.templates.constant(&expression).is_some_and(|value| !value.is_true()) {
+            let message = format!("this is never true: {never}");
+            let help = Some("leave out what it decides on, or let it read a query or a path variable".into());
+            self.reader.finding(Code::NeverTrue, text.span.clone(), message, "always false", help);
+        }
+        Some(expression)
     }
 
     /// Compiles an expression over `event`, which is evaluated while events come; `what` it says.
@@ -288,7 +311,7 @@ impl Loader {
 
     fn names_read(
         &mut self,
-        names: Vec<String>,
+        (names, nested): (Vec<String>, Vec<String>),
         text: &Text,
         bound: Option<Vec<String>>,
         also: Vec<&'static str>,
@@ -296,6 +319,7 @@ impl Loader {
     ) {
         self.reads.push(NamesRead {
             names,
+            nested,
             source: Arc::clone(&self.reader.source),
             text: text.value.clone(),
             literal: Some(text.span.clone()),

@@ -66,6 +66,8 @@ pub struct Expression {
     pub text: String,
     /// The names it reads.
     pub names: Vec<String>,
+    /// The same with the fields it reads of them: `friend.name`.
+    pub nested: Vec<String>,
 }
 
 /// Every template of a tree.
@@ -163,7 +165,8 @@ impl Templates {
         let compiled = self.environment.compile_expression(text);
         let compiled = compiled.map_err(|error| mistake(Code::ExpressionSyntax, &error, text))?;
         let names = self.own_names(compiled.undeclared_variables(false));
-        Ok(Expression { text: text.to_owned(), names })
+        let nested = self.own_names(compiled.undeclared_variables(true));
+        Ok(Expression { text: text.to_owned(), names, nested })
     }
 
     /// The names that a template reads and neither sets nor finds among the functions.
@@ -172,6 +175,20 @@ impl Templates {
             Ok(template) => self.own_names(template.undeclared_variables(false)),
             Err(_) => Vec::new(),
         }
+    }
+
+    /// What a template reads and does not set, with the fields it reads of it: `friend.name`.
+    pub fn nested_names(&self, template: &TemplateName) -> Vec<String> {
+        match self.environment.get_template(&template.0) {
+            Ok(template) => self.own_names(template.undeclared_variables(true)),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// The value of an expression that reads nothing.
+    pub fn constant(&self, expression: &Expression) -> Option<Value> {
+        let compiled = self.environment.compile_expression(&expression.text).ok()?;
+        if expression.names.is_empty() { compiled.eval(()).ok() } else { None }
     }
 
     fn own_names(&self, names: HashSet<String>) -> Vec<String> {

@@ -54,7 +54,7 @@ fn variable(
     };
     let expression = loader.expression(&records, None, vec![], None)?;
     let filter = section.text(&mut loader.reader, "where");
-    let filter = filter.and_then(|text| loader.expression(&text, None, vec![], None));
+    let filter = filter.and_then(|text| loader.condition(&text, None, "it leaves no record"));
     let key = section.text(&mut loader.reader, "key").map(|key| key.value).or_else(|| {
         let id = loader.query_names.get(records.value.trim())?;
         loader.queries[id.0].as_ref()?.key.clone()

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use astfs::language::{LoadOptions, load};
+use astfs::language::{Code, LoadOptions, load};
 use astfs::parse::Parser;
 use toml::{Table, Value};
 
@@ -50,7 +50,10 @@ fn every_tree_in_the_documentation_has_no_mistakes() {
     for (_, example) in trees {
         std::fs::write(&path, completed(&example)).expect("a file");
         let (_, report) = load(&path, &options).expect("a readable file");
-        assert!(report.diagnostics().is_empty(), "{example}\n{}", report.render(false));
+        // an example is a part of a tree: something else would use what it declares
+        let unused = [Code::UnusedQuery, Code::UnusedVariable];
+        let mut found = report.diagnostics().into_iter().filter(|one| !unused.contains(&one.code));
+        assert!(found.next().is_none(), "{example}\n{}", report.render(false));
     }
 }
 

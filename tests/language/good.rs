@@ -25,7 +25,7 @@ fn query<'a>(model: &'a Model, name: &str) -> &'a Query {
 
 #[test]
 fn the_trees_that_come_with_astfs_have_no_mistakes() {
-    for path in ["trees/basic.toml", "trees/asterisk.toml", "trees/alive.toml"] {
+    for path in ["trees/basic.toml", "trees/asterisk.toml", "trees/alive.toml", "tests/trees/pjsip.toml"] {
         assert!(!model(path).entries.is_empty());
     }
 }
@@ -154,4 +154,18 @@ fn what_is_alive_is_what_its_keys_say() {
 #[test]
 fn templates_that_name_templates_see_what_these_set() {
     assert_eq!(good("includes/tree.toml").entries.len(), 4);
+}
+
+#[test]
+fn what_shows_a_secret_by_name_is_for_its_owner_unless_the_entry_says_otherwise() {
+    let model = good("reads/tree.toml");
+    let mode = |path: &str| {
+        let entry = model.entries.iter().find(|entry| entry.place.text().contains(path)).expect("an entry");
+        entry.attributes.mode
+    };
+    assert_eq!(mode("{peer}/secret"), Some(0o400));
+    assert_eq!(mode("{peer}/hash"), Some(0o600));
+    assert_eq!(mode("{peer}/context"), None, "only whether there is one is shown");
+    assert_eq!(mode("control/secret"), Some(0o600), "a control file's own");
+    assert_eq!(mode("page"), None);
 }
