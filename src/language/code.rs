@@ -86,6 +86,7 @@ codes! {
     Error SeveralSources "several-sources",
     Error TemplateSyntax "template-syntax",
     Error UnknownChoice "unknown-choice",
+    Error UnknownEncoding "unknown-encoding",
     Error UnknownFilter "unknown-filter",
     Error UnknownFormat "unknown-format",
     Error UnknownKey "unknown-key",

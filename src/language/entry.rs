@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use encoding_rs::Encoding;
 use toml::de::DeTable;
 
 use super::alive;
@@ -23,10 +24,26 @@ use super::templates::TextKind;
 const CONTENTS: [&str; 9] =
     ["text", "symlink", "command", "action", "data", "query", "render", "template", "events"];
 #[rustfmt::skip]
-const KNOWN: [&str; 25] = [
+const KNOWN: [&str; 26] = [
     "text", "symlink", "command", "action", "data", "query", "render", "template", "events", "write",
-    "as", "when", "mode", "uid", "gid", "on_error",
+    "as", "when", "mode", "uid", "gid", "on_error", "encoding",
     "parse", "search", "filter", "rows", "key", "needs", "refresh", "timeout", "max_stale",
+];
+
+/// Character sets to suggest; each has more names, and there are more of them.
+const CHARACTER_SETS: [&str; 12] = [
+    "utf-8",
+    "latin1",
+    "iso-8859-2",
+    "iso-8859-15",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "koi8-r",
+    "koi8-u",
+    "gbk",
+    "shift_jis",
+    "euc-kr",
 ];
 
 /// The permissions of what is alive, where the tree file does not say: whoever writes acts on the
@@ -37,6 +54,22 @@ fn mode_of_alive(content: &Content, written: bool) -> Option<u16> {
         Content::Events(_) => Some(0o400),
         _ => None,
     }
+}
+
+/// Reads `encoding`: a character set by a name that the web knows it by.
+fn encoding(loader: &mut Loader, section: &Section<'_, '_>) -> Option<&'static Encoding> {
+    let Text { value, span } = section.text(&mut loader.reader, "encoding")?;
+    let found = Encoding::for_label(value.as_bytes());
+    if let Some(set) = found.filter(|set| set.output_encoding() == *set) {
+        return Some(set);
+    }
+    let message = match found {
+        Some(set) => format!("content cannot be shown in {}", set.name()),
+        None => format!("there is no character set `{value}`"),
+    };
+    let help = suggestion(&value.to_ascii_lowercase(), CHARACTER_SETS);
+    loader.reader.finding(Code::UnknownEncoding, span, message, "unknown character set", help);
+    None
 }
 
 /// Reads every entry.
@@ -92,6 +125,7 @@ impl EntryReading<'_> {
         let mut attributes = server::attributes(&mut loader.reader, &section);
         let write = section.get("write").map(|value| alive::write(loader, value, self.title, &bound));
         let on_error = server::on_error(&mut loader.reader, &section);
+        let encoding = encoding(loader, &section);
         let before = loader.reads.len();
         let content = self.content(loader, &section, &bound)?;
         let personal = loader.reads[before..].iter().any(NamesRead::reads_caller);
@@ -122,7 +156,7 @@ impl EntryReading<'_> {
             (_, default) => default,
         });
         let place = loader.reader.place(self.span);
-        Some(Entry { path: self.path, place, content, attributes, when, on_error, personal, write })
+        Some(Entry { path: self.path, place, content, attributes, when, encoding, on_error, personal, write })
     }
 
     fn note_reads_of_pid(&self, loader: &mut Loader, from: usize) {
@@ -326,12 +360,14 @@ impl EntryReading<'_> {
         let printed = matches!(content, "query" | "command" | "action" | "data");
         let of_queries =
             ["parse", "search", "filter", "rows", "key", "needs", "refresh", "timeout", "max_stale"];
+        let shown = !matches!(content, "symlink" | "a directory" | "write" | "events");
         let fails = !matches!(content, "text" | "a directory" | "write" | "events");
         let wrong = of_queries
             .into_iter()
             .filter(|_| !asks)
             .chain((!printed).then_some("as"))
-            .chain((!fails).then_some("on_error"));
+            .chain((!fails).then_some("on_error"))
+            .chain((!shown).then_some("encoding"));
         for key in wrong {
             if let Some(key) = section.key(key) {
                 let beside = match content {

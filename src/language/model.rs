@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use encoding_rs::Encoding;
 use indexmap::IndexSet;
 use regex::Regex;
 
@@ -260,6 +261,8 @@ pub struct Entry {
     pub when: Option<Expression>,
     /// What it shows while its content cannot be had.
     pub on_error: OnError,
+    /// The character set that its content is shown in; UTF-8 if there is none.
+    pub encoding: Option<&'static Encoding>,
     /// Whether its content depends on who reads it: its template reads `caller`.
     pub personal: bool,
     /// What writing to it does; none for what is only read.
@@ -370,6 +373,8 @@ pub enum Format {
     Text,
     /// JSON, indented.
     Json,
+    /// YAML, indented.
+    Yaml,
     /// `NAME='value'` lines that a shell can source.
     Env,
     /// Comma-separated values under a header line.
@@ -382,9 +387,10 @@ pub enum Format {
 
 impl Format {
     /// The formats by their names in a tree file.
-    pub const NAMES: [(&'static str, Format); 6] = [
+    pub const NAMES: [(&'static str, Format); 7] = [
         ("text", Format::Text),
         ("json", Format::Json),
+        ("yaml", Format::Yaml),
         ("env", Format::Env),
         ("csv", Format::Csv),
         ("table", Format::Table),

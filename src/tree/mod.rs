@@ -7,6 +7,7 @@
 
 mod alive;
 mod directory;
+mod encoding;
 mod error;
 mod kept;
 mod layout;
@@ -16,6 +17,7 @@ mod node;
 mod print;
 mod render;
 mod status;
+mod yaml;
 
 pub use alive::{Alive, LONGEST_INPUT, LastAnswer, WriteError};
 pub use directory::{Directory, NameChange, Named};

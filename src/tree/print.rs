@@ -1,10 +1,11 @@
 //! The formats of `as`.
 //!
 //! Each prints whole lines in the order of the fields. Truth is `True` or `False`, nothing is empty,
-//! except in JSON and TOML, which have their own words.
+//! except in JSON, YAML and TOML, which have their own words.
 
 use indexmap::IndexSet;
 
+use super::yaml;
 use crate::language::Format;
 use crate::parse::value::Value;
 
@@ -26,6 +27,7 @@ pub fn print(value: &Value, format: Format) -> Result<String, String> {
         Format::Csv => Ok(csv(value)),
         Format::Table => Ok(table(value)),
         Format::Toml => toml(value),
+        Format::Yaml => Ok(yaml::print(value)),
     }
 }
 
