@@ -13,6 +13,7 @@ mod logging;
 mod mount;
 mod open;
 mod query;
+mod schema;
 mod tree;
 mod umount;
 
@@ -59,6 +60,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Report every mistake in tree files; asks no server
     Check(check::CheckArgs),
+    /// Print the JSON Schema of tree files, for editors
+    Schema,
     /// Tell what a finding of `check` means, and how it is put right
     Explain(explain::ExplainArgs),
     /// Show the tree as `tree` would show the mount
@@ -109,6 +112,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Schema => schema::run(),
         Command::Tree(args) => tree::run(&args),
         Command::Ls(args) => list::run(&args),
         Command::Cat(args) => cat::run(&args),

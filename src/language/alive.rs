@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use super::code::Code;
 use super::document::{Section, Text};
+use super::keys;
 use super::load::Loader;
 use super::model::{Content, Entry, EventLog, Write};
 use super::path::Segment;
@@ -26,8 +27,7 @@ pub fn write(
     bound: &[String],
 ) -> Option<Write> {
     let table = loader.reader.table("`write`", value)?;
-    let section =
-        Section::open(&mut loader.reader, "`write`", table, &["command", "action", "match", "timeout"]);
+    let section = Section::open(&mut loader.reader, "`write`", table, keys::WRITE);
     let at = format!("{title}: write");
     let sent = Sent { at: &at, bound: Some(bound.to_vec()), also: vec!["input"], query: None };
     let present: Vec<&str> =
@@ -72,7 +72,7 @@ pub fn events(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Event
     let Some(table) = value.get_ref().as_table() else {
         return Some(EventLog { names: names(loader, "`events`", value)?, filter: None, size: LOG_SIZE });
     };
-    let section = Section::open(&mut loader.reader, "`events`", table, &["names", "where", "size"]);
+    let section = Section::open(&mut loader.reader, "`events`", table, keys::EVENTS);
     let filter = section.text(&mut loader.reader, "where").map(|text| {
         let what = "which events are logged";
         loader.event_expression(&text, what)

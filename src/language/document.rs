@@ -8,6 +8,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::code::Code;
 use super::diagnostic::{Diagnostic, Report, suggestion};
+use super::keys::{Key, Takes};
 use super::source::{Place, Span, TreeSource};
 
 /// A string of the file with its place (quotes included).
@@ -127,22 +128,23 @@ pub struct Section<'a, 'i> {
     what: &'a str,
     /// Whether it has a key that was reported as unknown.
     pub misspelt: bool,
+    keys: &'static [Key],
 }
 
 impl<'a, 'i> Section<'a, 'i> {
-    /// Opens a table; a key that is not one of `known` is an error.
+    /// Opens a table; a key that is not one of `keys` is an error.
     pub fn open(
         reader: &mut Reader,
         what: &'a str,
         table: &'a DeTable<'i>,
-        known: &[&str],
+        keys: &'static [Key],
     ) -> Section<'a, 'i> {
         let mut misspelt = false;
         for key in table.keys() {
             let name: &str = key.get_ref();
-            if !known.contains(&name) {
+            if keys.iter().all(|key| key.name != name) {
                 misspelt = true;
-                let help = suggestion(name, known.iter().copied());
+                let help = suggestion(name, keys.iter().map(|key| key.name));
                 reader.finding(
                     Code::UnknownKey,
                     key.span(),
@@ -152,7 +154,12 @@ impl<'a, 'i> Section<'a, 'i> {
                 );
             }
         }
-        Section { table, what, misspelt }
+        Section { table, what, misspelt, keys }
+    }
+
+    /// Whether the table of keys has that key, and says that it takes what it is read as.
+    fn is_declared(&self, key: &str, accepts: fn(&Takes) -> bool) -> bool {
+        self.keys.iter().any(|known| known.name == key && known.takes.includes(accepts))
     }
 
     /// The value of a key.
@@ -171,11 +178,13 @@ impl<'a, 'i> Section<'a, 'i> {
 
     /// The string of a key.
     pub fn text(&self, reader: &mut Reader, key: &str) -> Option<Text> {
+        debug_assert!(self.is_declared(key, |takes| matches!(takes, Takes::Text | Takes::Word(_))), "{key}");
         reader.text(&self.name(key), self.get(key)?)
     }
 
     /// The duration of a key: a number with `ms`, `s`, `m`, `h` or `d`.
     pub fn duration(&self, reader: &mut Reader, key: &str) -> Option<Duration> {
+        debug_assert!(self.is_declared(key, |takes| matches!(takes, Takes::Duration)), "{key}");
         let value = self.get(key)?;
         let duration = value.get_ref().as_str().and_then(duration);
         if duration.is_none() {
@@ -195,12 +204,14 @@ impl<'a, 'i> Section<'a, 'i> {
 
     /// The list of strings of a key; one string alone counts as a list of one.
     pub fn texts(&self, reader: &mut Reader, key: &str) -> Vec<Text> {
+        debug_assert!(self.is_declared(key, |takes| matches!(takes, Takes::List(_))), "{key}");
         self.get(key).map(|value| reader.texts(&self.name(key), value)).unwrap_or_default()
     }
 
     /// `true` or `false` of a key.
     pub fn flag(&self, reader: &mut Reader, key: &str) -> Option<bool> {
         let value = self.get(key)?;
+        debug_assert!(self.is_declared(key, |takes| matches!(takes, Takes::Flag)), "{key}");
         let flag = value.get_ref().as_bool();
         if flag.is_none() {
             reader.wrong_type(&self.name(key), "true or false", value);
@@ -211,6 +222,7 @@ impl<'a, 'i> Section<'a, 'i> {
     /// A file mode: a string of octal digits, or an octal number (`0o400`).
     pub fn mode(&self, reader: &mut Reader, key: &str) -> Option<u16> {
         let value = self.get(key)?;
+        debug_assert!(self.is_declared(key, |takes| matches!(takes, Takes::Mode)), "{key}");
         let mode = match value.get_ref() {
             DeValue::String(digits) if digits.bytes().all(|digit| digit.is_ascii_digit()) => {
                 u16::from_str_radix(digits, 8).ok()

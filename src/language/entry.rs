@@ -9,6 +9,7 @@ use super::alive;
 use super::code::Code;
 use super::diagnostic::suggestion;
 use super::document::{Section, Text};
+use super::keys;
 use super::links::FixedLink;
 use super::load::{Loader, NamesRead, ReadOfPid};
 use super::model::{Content, Entry, Format, OnError, Printed, Query, QueryId, Variable};
@@ -23,12 +24,6 @@ use super::templates::TextKind;
 /// The keys that say what stands at a path.
 const CONTENTS: [&str; 9] =
     ["text", "symlink", "command", "action", "data", "query", "render", "template", "events"];
-#[rustfmt::skip]
-const KNOWN: [&str; 26] = [
-    "text", "symlink", "command", "action", "data", "query", "render", "template", "events", "write",
-    "as", "when", "mode", "uid", "gid", "on_error", "encoding",
-    "parse", "search", "filter", "rows", "key", "needs", "refresh", "timeout", "max_stale",
-];
 
 /// Character sets to suggest; each has more names, and there are more of them.
 const CHARACTER_SETS: [&str; 12] = [
@@ -117,7 +112,7 @@ struct EntryReading<'a> {
 
 impl EntryReading<'_> {
     fn read(self, loader: &mut Loader, table: &DeTable<'_>) -> Option<Entry> {
-        let section = Section::open(&mut loader.reader, self.title, table, &KNOWN);
+        let section = Section::open(&mut loader.reader, self.title, table, keys::ENTRY);
         let bound = self.bound(loader);
         let when = section.text(&mut loader.reader, "when");
         let when =

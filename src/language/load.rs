@@ -10,6 +10,7 @@ use super::code::Code;
 use super::diagnostic::{Report, suggestion};
 use super::document::{Reader, Section, Text};
 use super::files::TemplateFiles;
+use super::keys;
 use super::links::FixedLink;
 use super::model::{Defaults, Model, Query, QueryId, ServerAddress};
 use super::parts::{Parts, Table};
@@ -19,9 +20,6 @@ use super::tags::Tags;
 use super::templates::{Expression, TemplateMistake, TemplateName, Templates, TextKind};
 use super::words::RESERVED;
 use super::{check, entry, query, server, variable};
-
-/// The keys of a tree file.
-const KEYS: [&str; 6] = ["include", "server", "defaults", "query", "each", "tree"];
 
 /// What is not in the tree file itself.
 #[derive(Debug, Clone, Default)]
@@ -145,7 +143,7 @@ impl Loader {
         let mut sections = Vec::new();
         for (part, document) in &documents {
             self.reader.source = Arc::clone(&part.source);
-            let section = Section::open(&mut self.reader, "a tree file", document.get_ref(), &KEYS);
+            let section = Section::open(&mut self.reader, "a tree file", document.get_ref(), keys::TREE_FILE);
             sections.push((*part, section));
         }
         let tables = |key: &str| -> Vec<Table<'_>> {

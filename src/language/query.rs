@@ -9,6 +9,7 @@ use super::code::Code;
 use super::diagnostic::suggestion;
 use super::document::{Section, Text};
 use super::hazard::{self, Hazard};
+use super::keys;
 use super::load::Loader;
 use super::model::{Query, QueryId, Question, Refresh, Trigger};
 use super::parts::{Declared, Table};
@@ -38,27 +39,10 @@ pub fn declare(loader: &mut Loader, tables: &[Table<'_>]) {
     }
     for (part, id, name, value) in declared {
         loader.reader.source = Arc::clone(&part.source);
-        let known = [
-            "command",
-            "action",
-            "data",
-            "any",
-            "value",
-            "search",
-            "filter",
-            "parse",
-            "rows",
-            "key",
-            "needs",
-            "fields",
-            "refresh",
-            "timeout",
-            "max_stale",
-        ];
         let title = format!("query `{}`", name.get_ref());
         loader.is_readable_name(name.get_ref(), name.span());
         let Some(table) = loader.reader.table(&title, value) else { continue };
-        let section = Section::open(&mut loader.reader, &title, table, &known);
+        let section = Section::open(&mut loader.reader, &title, table, keys::QUERY);
         loader.queries[id.0] = read(loader, &section, id, name.get_ref(), name.span());
     }
 }
@@ -304,7 +288,7 @@ fn parser(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Parser> {
         loader.reader.wrong_type("`parse`", "a parser's name or a table", value);
         return None;
     };
-    let section = Section::open(&mut loader.reader, "`parse`", table, &["regex", "multi", "concise"]);
+    let section = Section::open(&mut loader.reader, "`parse`", table, keys::PARSE);
     if section.get("concise").is_some() {
         let names = section.texts(&mut loader.reader, "concise");
         return Some(Parser::Concise { names: names.into_iter().map(|name| name.value).collect() });
@@ -358,7 +342,7 @@ fn regex_mistake(error: &str, pattern: &str) -> (String, std::ops::Range<usize>)
 
 fn refresh(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Refresh {
     let Some(table) = loader.reader.table("`refresh`", value) else { return Refresh::default() };
-    let section = Section::open(&mut loader.reader, "`refresh`", table, &["on", "one", "every", "finds"]);
+    let section = Section::open(&mut loader.reader, "`refresh`", table, keys::REFRESH);
     let one = section.text(&mut loader.reader, "one");
     let finds = section.get("finds").map(|value| triggers(loader, value)).unwrap_or_default();
     if let Some(key) = section.key("finds")

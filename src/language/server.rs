@@ -6,6 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::code::Code;
 use super::diagnostic::suggestion;
 use super::document::{Reader, Section, Text, integer};
+use super::keys;
 use super::model::{Attributes, Defaults, OnError, SecretSource, ServerAddress};
 use super::source::{Span, TreeSource};
 
@@ -37,7 +38,7 @@ pub fn server(
     base: ServerAddress,
 ) -> Option<ServerAddress> {
     let table = reader.table("`server`", value)?;
-    let section = Section::open(reader, "[server]", table, &["address", "user", "secret", "login"]);
+    let section = Section::open(reader, "[server]", table, keys::SERVER);
     let address = section.text(reader, "address");
     if let Some(Text { value, span }) = &address
         && let Err(error) = value.parse::<crate::ami::Address>()
@@ -89,7 +90,7 @@ fn secret(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<SecretSou
         return Some(SecretSource::Literal(literal.to_owned()));
     }
     let table = reader.table("`secret`", value)?;
-    let section = Section::open(reader, "`secret`", table, &["env", "file"]);
+    let section = Section::open(reader, "`secret`", table, keys::SECRET);
     match (section.text(reader, "env"), section.text(reader, "file")) {
         (Some(name), None) => Some(SecretSource::Environment(name.value)),
         (None, Some(path)) => Some(SecretSource::File(path.value.into())),
@@ -112,8 +113,7 @@ fn secret(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<SecretSou
 /// Reads `[defaults]`, except `templates`, which is needed earlier; what it does not say is as in `base`.
 pub fn defaults(reader: &mut Reader, value: &Spanned<DeValue<'_>>, base: Defaults) -> Option<Defaults> {
     let table = reader.table("`defaults`", value)?;
-    let known = ["mode", "dir_mode", "uid", "gid", "timeout", "ttl", "on_error", "max_stale", "templates"];
-    let section = Section::open(reader, "[defaults]", table, &known);
+    let section = Section::open(reader, "[defaults]", table, keys::DEFAULTS);
     let attributes = attributes(reader, &section);
     Some(Defaults {
         mode: attributes.mode.unwrap_or(base.mode),

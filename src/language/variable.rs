@@ -7,6 +7,7 @@ use toml::de::{DeString, DeValue};
 
 use super::code::Code;
 use super::document::Section;
+use super::keys;
 use super::load::Loader;
 use super::model::Variable;
 use super::parts::{Declared, Table};
@@ -35,7 +36,7 @@ fn variable(
 ) -> Option<Variable> {
     let title = format!("each `{}`", name.get_ref());
     let table = loader.reader.table(&title, value)?;
-    let section = Section::open(&mut loader.reader, &title, table, &["in", "where", "key", "as"]);
+    let section = Section::open(&mut loader.reader, &title, table, keys::EACH);
     loader.is_readable_name(name.get_ref(), name.span());
     let binding = section
         .text(&mut loader.reader, "as")
