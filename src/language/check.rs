@@ -92,8 +92,12 @@ fn check_names(
             Some(bound) => known.chain(bound.iter().map(String::as_str)).collect(),
             None => known.chain(bindings.iter().copied()).collect(),
         };
-        let help = suggestion(name, known.iter().copied()).or_else(|| {
-            Some(format!("declare it: `[query.{name}]`, or `[each.{name}]` for a path variable"))
+        let near = nearest(name, known.iter().copied());
+        let help = near.map(|near| format!("did you mean `{near}`?"));
+        let help = help.or_else(|| word_of_elsewhere(name).map(str::to_owned)).or_else(|| {
+            let listed = suggestion(name, known.iter().copied());
+            let declare = || format!("declare it: `[query.{name}]`, or `[each.{name}]` for a path variable");
+            Some(format!("{}; a text stands in quotes: `'{name}'`", listed.unwrap_or_else(declare)))
         });
         let message = format!("there is no query or variable `{name}`");
         report_name(loader, read, name, Code::UnknownName, message, "unknown name", help);
@@ -116,6 +120,20 @@ fn report_name(
         }
         None => loader.reader.finding_at(code, place, message, label, help),
     }
+}
+
+/// Where a word means something that means nothing here.
+fn word_of_elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "row" => "`row` is the record for which the `fields` of a query are computed",
+        "result" => {
+            "`result` is the answer to the `command`, `action` or `data` of the entry itself, in its `render` or \
+             `template`"
+        }
+        "input" => "`input` is what was written, in the `command` or `action` of `write`",
+        "event" => "`event` is an event, in `on` and `finds` of `refresh` and in `where` of `events`",
+        _ => return None,
+    })
 }
 
 /// Where a name is read in a template or expression.

@@ -88,12 +88,14 @@ impl Reader {
     /// Reports that a value has another type than the one expected.
     pub fn wrong_type(&mut self, what: &str, expected: &str, value: &Spanned<DeValue<'_>>) {
         let found = value.get_ref().type_str();
+        let list = expected == "a table" && value.get_ref().is_array();
+        let help = list.then(|| "write single brackets: `[[…]]` makes a list of tables".to_owned());
         self.finding(
             Code::WrongType,
             value.span(),
             format!("{what} must be {expected}"),
             format!("expected {expected}, found {found}"),
-            None,
+            help,
         );
     }
 

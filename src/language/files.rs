@@ -229,7 +229,10 @@ impl Loader {
         let (label, help) = match &self.files.folder {
             Some(folder) if missing => {
                 let known = self.files.names();
-                let help = suggestion(name, known.iter().map(String::as_str));
+                let help = suggestion(name, known.iter().map(String::as_str)).or_else(|| {
+                    let what = if folder.is_dir() { "holds no `.j2` file" } else { "is not there" };
+                    Some(format!("the templates folder {} {what}", folder.display()))
+                });
                 (format!("not in {}", folder.display()), help)
             }
             Some(folder) => {

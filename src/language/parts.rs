@@ -59,8 +59,7 @@ impl Parts {
         server::hide_secret(&source, document.get_ref(), !errors.is_empty());
         for error in &errors {
             let span = error.span().unwrap_or(0..0);
-            let unquoted = error.message().starts_with("invalid boolean");
-            let help = unquoted.then(|| "write texts in quotes".to_owned());
+            let help = remedy(error.message()).map(str::to_owned);
             reader.finding(Code::NotToml, span, "this is not TOML", error.message(), help);
         }
         self.broken |= !errors.is_empty();
@@ -135,6 +134,16 @@ impl Parts {
             }
         }
     }
+}
+
+/// What to do about a mistake in TOML.
+fn remedy(message: &str) -> Option<&'static str> {
+    let remedies = [
+        ("invalid boolean", "write texts in quotes"),
+        ("invalid unquoted key", "write paths in quotes: `\"users/{friend}/name\" = …`"),
+        ("key with no value", "write `key = value`"),
+    ];
+    remedies.into_iter().find(|(start, _)| message.starts_with(start)).map(|(_, remedy)| remedy)
 }
 
 /// An included file's real path and text. Whoever writes a tree file may not be allowed to read all that

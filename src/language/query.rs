@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::code::Code;
 use super::diagnostic::suggestion;
-use super::document::{Section, Text};
+use super::document::{Section, Text, duration};
 use super::hazard::{self, Hazard};
 use super::keys;
 use super::load::Loader;
@@ -341,6 +341,13 @@ fn regex_mistake(error: &str, pattern: &str) -> (String, std::ops::Range<usize>)
 }
 
 fn refresh(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Refresh {
+    if let Some(text) = value.get_ref().as_str() {
+        let key = if duration(text).is_some() { "every" } else { "on" };
+        let help = Some(format!("write `refresh = {{ {key} = \"{text}\" }}`"));
+        let label = "expected a table, found string";
+        loader.reader.finding(Code::WrongType, value.span(), "`refresh` must be a table", label, help);
+        return Refresh::default();
+    }
     let Some(table) = loader.reader.table("`refresh`", value) else { return Refresh::default() };
     let section = Section::open(&mut loader.reader, "`refresh`", table, keys::REFRESH);
     let one = section.text(&mut loader.reader, "one");

@@ -43,13 +43,12 @@ pub fn server(
     if let Some(Text { value, span }) = &address
         && let Err(error) = value.parse::<crate::ami::Address>()
     {
-        let help = Some("write `host:port`, for example `127.0.0.1:5038`".into());
         reader.finding(
             Code::InvalidAddress,
             span.clone(),
-            format!("`{value}` is not an address: {error}"),
+            format!("the address {error}"),
             "not an address",
-            help,
+            None,
         );
     }
     let plain_login = match section.text(reader, "login") {
