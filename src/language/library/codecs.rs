@@ -1,0 +1,54 @@
+//! Lists of codecs, in the forms in which Asterisk and its configuration write them.
+
+use minijinja::{Environment, Error, State, Value};
+
+use super::argument::{Filter, nothing_for};
+use crate::parse::value::Value as Parsed;
+
+const CODECS: Filter = Filter {
+    name: "codecs",
+    takes: "a text like `(ulaw|alaw)`, `(alaw:20,ulaw:20)`, `0x4 (ulaw)` or `!all,ulaw`, or a list of names or records",
+};
+
+pub fn add_to(environment: &mut Environment<'_>) {
+    environment.add_filter("codecs", codecs);
+}
+
+fn codecs(state: &State, value: Value) -> Result<Value, Error> {
+    if value.is_undefined() {
+        return Ok(nothing_for(&value));
+    }
+    let names = match CODECS.parsed(state, &value)? {
+        Parsed::Null => Vec::new(),
+        Parsed::Text(text) => read(&text),
+        Parsed::List(items) => {
+            let names = items.iter().map(|item| item.get("name").unwrap_or(item).as_str().map(str::to_owned));
+            names.collect::<Option<_>>().ok_or_else(|| CODECS.refuses(&value))?
+        }
+        _ => return Err(CODECS.refuses(&value)),
+    };
+    Ok(names.into_iter().map(Value::from).collect())
+}
+
+/// The names in a text, the first choice first, each once. `!NAME` takes a name away, `!all` all.
+fn read(text: &str) -> Vec<String> {
+    let text = text.trim();
+    let text = ["allow=", "disallow="].iter().find_map(|key| text.strip_prefix(key)).unwrap_or(text);
+    let inside = match (text.find('('), text.rfind(')')) {
+        (Some(open), Some(close)) if open < close => &text[open + 1..close],
+        _ => text,
+    };
+    let mut names: Vec<String> = Vec::new();
+    for part in inside.split([',', '|', '&', ' ']).filter(|part| !part.is_empty()) {
+        let name = part.split(':').next().unwrap_or(part); // behind it, the milliseconds in a packet
+        match name.strip_prefix('!') {
+            Some("all") => names.clear(),
+            Some(without) => names.retain(|name| name != without),
+            // what Asterisk prints for an empty list
+            None if name == "nothing" || name == "none" || name.is_empty() => {}
+            None if names.iter().any(|there| there == name) => {}
+            None => names.push(name.to_owned()),
+        }
+    }
+    names
+}
