@@ -2,12 +2,14 @@
 
 mod cat;
 mod check;
+mod completions;
 mod connect;
 mod daemon;
 mod demo;
 mod error;
 mod list;
 mod logging;
+mod man;
 mod mount;
 mod open;
 mod query;
@@ -65,6 +67,10 @@ enum Command {
     Cat(cat::CatArgs),
     /// Print a query's parsed result as JSON
     Query(query::QueryArgs),
+    /// Print what a shell needs to complete astfs' arguments
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(man::ManArgs),
 }
 
 /// Which tree, and which server it shows.
@@ -108,6 +114,8 @@ pub fn run() -> ExitCode {
         Command::Ls(args) => list::run(&args),
         Command::Cat(args) => cat::run(&args),
         Command::Query(args) => query::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
