@@ -163,6 +163,11 @@ fn advise(machine: &Machine, known: Option<&User>, user: &str, rights: &[&str]) 
     match known {
         Some(known) => {
             println!("\nThe manager user `{user}` is in {} already.", file.display());
+            if known.secret.is_none() {
+                println!(
+                    "His secret is not there: put it into the file that `secret` in the tree file names."
+                );
+            }
             let lacking =
                 [("read", User::lacks(&known.read, &READ)), ("write", User::lacks(&known.write, rights))];
             for (key, classes) in lacking.into_iter().filter(|(_, classes)| !classes.is_empty()) {

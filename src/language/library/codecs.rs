@@ -1,5 +1,7 @@
 //! Lists of codecs, in the forms in which Asterisk and its configuration write them.
 
+use std::collections::HashMap;
+
 use minijinja::{Environment, Error, State, Value};
 
 use super::argument::{Filter, nothing_for};
@@ -38,17 +40,28 @@ fn read(text: &str) -> Vec<String> {
         (Some(open), Some(close)) if open < close => &text[open + 1..close],
         _ => text,
     };
-    let mut names: Vec<String> = Vec::new();
-    for part in inside.split([',', '|', '&', ' ']).filter(|part| !part.is_empty()) {
+    // in their order, those taken away empty; and where each stands
+    let mut names: Vec<&str> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for part in inside.split([',', '|', '&', ' ']) {
         let name = part.split(':').next().unwrap_or(part); // behind it, the milliseconds in a packet
         match name.strip_prefix('!') {
-            Some("all") => names.clear(),
-            Some(without) => names.retain(|name| name != without),
+            Some("all") => {
+                names.clear();
+                places.clear();
+            }
+            Some(without) => {
+                if let Some(place) = places.remove(without) {
+                    names[place] = "";
+                }
+            }
             // what Asterisk prints for an empty list
-            None if name == "nothing" || name == "none" || name.is_empty() => {}
-            None if names.iter().any(|there| there == name) => {}
-            None => names.push(name.to_owned()),
+            None if matches!(name, "" | "nothing" | "none") || places.contains_key(name) => {}
+            None => {
+                places.insert(name, names.len());
+                names.push(name);
+            }
         }
     }
-    names
+    names.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }

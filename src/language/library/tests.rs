@@ -127,6 +127,82 @@ fn whatever_a_filter_is_given_it_prints_or_says_what_it_takes_and_never_shows_th
 }
 
 #[test]
+fn no_text_whatever_makes_a_filter_panic_or_print_much_more_than_it_was_given() {
+    let pieces = [
+        "sip:",
+        "<",
+        ">",
+        "\"",
+        "\\",
+        "@",
+        ":",
+        ";",
+        "=",
+        "[",
+        "]",
+        "(",
+        ")",
+        "|",
+        ",",
+        "&",
+        "!",
+        "all",
+        "ulaw",
+        "/",
+        "IPV4",
+        "12",
+        "0",
+        ".",
+        "-",
+        " ",
+        "s",
+        "ms",
+        "T",
+        "Z",
+        "+",
+        "%",
+        "é",
+        "\u{efe9}",
+        "\n",
+        "2026-11-22",
+        "::1",
+    ];
+    let mut environment = minijinja::Environment::new();
+    super::add_to(&mut environment);
+    let sources: Vec<_> = filters().into_iter().map(|name| (name, format!("x | {name}"))).collect();
+    let compiled = |(name, source)| (name, environment.compile_expression(source).expect("an expression"));
+    let filters: Vec<_> = sources.iter().map(|(name, source)| compiled((name, source))).collect();
+    let mut state = 1_u64;
+    let mut next = |limit: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % limit
+    };
+    for _ in 0..3000 {
+        let x: String = (0..next(9)).map(|_| pieces[next(pieces.len())]).collect();
+        for (name, filter) in &filters {
+            let given = filter.eval(context! { x => x.as_str() });
+            if let Ok(given) = given {
+                let size = given.to_string().len();
+                assert!(size <= 10 * x.len() + 100, "{x:?} | {name} is {size} bytes");
+            }
+        }
+    }
+}
+
+#[test]
+fn codecs_are_taken_away_and_come_again() {
+    for (text, names) in [
+        ("ulaw,alaw,!ulaw,gsm,ulaw", "alaw gsm ulaw"),
+        ("ulaw,!all,alaw,alaw", "alaw"),
+        ("!g729,ulaw", "ulaw"),
+        ("0x0 (nothing)", ""),
+        (")ulaw(", ")ulaw("),
+    ] {
+        assert_eq!(printed(&format!("{{{{ '{text}' | codecs | join(' ') }}}}")), names, "{text}");
+    }
+}
+
+#[test]
 fn wrong_arguments_are_told_by_the_filter() {
     for (template, error) in [
         ("{{ 1 | duration('long') }}", "`duration` has the forms"),
