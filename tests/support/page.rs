@@ -165,12 +165,24 @@ impl Section {
                 let mut command = self.program("astfs");
                 command.arg("mount").arg("tree.toml").arg(self.mnt());
                 let mounted = Mounted::run(command, &self.mnt()).unwrap_or_else(|error| panic!("{error}"));
-                let connected = wait_until(PATIENCE, || mounted.stderr().contains("connected"));
-                assert!(connected, "{}", mounted.stderr());
+                let alive = self.alive();
+                let ready = wait_until(PATIENCE, || {
+                    mounted.stderr().contains("connected") && alive.iter().all(|path| is_mounted(path))
+                });
+                assert!(ready, "{}", mounted.stderr());
                 self.running.mounted = Some(mounted);
                 self.emit(server);
             }
         }
+    }
+
+    /// The directories of the tree that are mounts of their own.
+    fn alive(&self) -> Vec<PathBuf> {
+        let file = fs::read_to_string(self.folder.path().join("tree.toml")).expect("a tree file");
+        let file: toml::Table = file.parse().expect("TOML");
+        let entries = file["tree"].as_table().expect("a table").iter();
+        let alive = entries.filter(|(_, entry)| entry.get("events").or(entry.get("write")).is_some());
+        alive.filter_map(|(path, _)| Some(self.mnt().join(path.split('/').next()?))).collect()
     }
 
     /// Has a recorded server tell what phones and attackers do, as it was recorded.
