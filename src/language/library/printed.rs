@@ -79,8 +79,11 @@ fn pairs(state: &State, value: Value, fields: Option<Value>, named: Kwargs) -> R
         }
         _ => 0,
     };
-    let lines = lines.iter().map(|(name, value)| format!("{name:width$}{separator}{value}"));
-    let lines: Vec<String> = lines.map(|line| line.trim_end_matches(' ').to_owned()).collect();
+    let line = |(name, value): &(&str, String)| match value.as_str() {
+        "" => format!("{name:width$}{separator}").trim_end_matches(' ').to_owned(),
+        value => format!("{name:width$}{separator}{value}"),
+    };
+    let lines: Vec<String> = lines.iter().map(line).collect();
     Ok(Value::from(lines.join("\n")))
 }
 

@@ -257,6 +257,15 @@ fn what_real_servers_print_is_read() {
 }
 
 #[test]
+fn pairs_leave_every_value_as_it_is() {
+    assert_eq!(
+        printed("{{ {'name': 'trailing blank ', 'x': ' ', 'none': ''} | pairs }}"),
+        "name=trailing blank \nx= \nnone="
+    );
+    assert_eq!(printed("{{ {'a': '', 'bc': 'd '} | pairs(aligned=true) }}"), "a  =\nbc = d ");
+}
+
+#[test]
 fn nothing_is_nothing_to_what_follows() {
     assert_eq!(printed("[{{ '(null)' | known }}]"), "[]");
     assert_eq!(printed("{{ '(null)' | known | seconds | default(7) }}"), "7");
