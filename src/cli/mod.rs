@@ -3,13 +3,16 @@
 mod cat;
 mod check;
 mod color;
+mod completions;
 mod connect;
 mod daemon;
 mod demo;
 mod error;
 mod explain;
+mod init;
 mod list;
 mod logging;
+mod man;
 mod mount;
 mod open;
 mod query;
@@ -44,7 +47,8 @@ Try it without an Asterisk:
   ls /tmp/pbx/users/sipfriends     (in another terminal)
 
 With one:
-  astfs check trees/asterisk.toml  is the tree file all right?
+  astfs init                       a first tree file for this machine
+  astfs check trees/asterisk.toml  is a tree file all right?
   ASTFS_SECRET=… astfs mount trees/asterisk.toml /mnt
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 mistakes in the tree file,
@@ -58,6 +62,8 @@ enum Command {
     Umount(umount::UmountArgs),
     /// Mount a simulated PBX, to look around without an Asterisk
     Demo(demo::DemoArgs),
+    /// Write a first tree file for this machine's Asterisk
+    Init(init::InitArgs),
     /// Report every mistake in tree files; asks no server
     Check(check::CheckArgs),
     /// Print the JSON Schema of tree files, for editors
@@ -72,6 +78,10 @@ enum Command {
     Cat(cat::CatArgs),
     /// Print a query's parsed result as JSON
     Query(query::QueryArgs),
+    /// Print what a shell needs to complete astfs' arguments
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(man::ManArgs),
 }
 
 /// Which tree, and which server it shows.
@@ -110,6 +120,7 @@ pub fn run() -> ExitCode {
         Command::Mount(args) => mount::run(args),
         Command::Umount(args) => umount::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Schema => schema::run(),
@@ -117,6 +128,8 @@ pub fn run() -> ExitCode {
         Command::Ls(args) => list::run(&args),
         Command::Cat(args) => cat::run(&args),
         Command::Query(args) => query::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,6 +15,7 @@ mod findings;
 mod graph;
 mod hazard;
 mod keys;
+mod library;
 mod links;
 mod load;
 mod model;
@@ -39,6 +40,7 @@ pub use check::STATUS_DIRECTORY;
 pub use code::Code;
 pub use compiled::CompiledExpression;
 pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
+pub use library::print;
 pub use load::{LoadOptions, load};
 pub use model::{
     Attributes, Content, Defaults, Entry, EventLog, Format, Model, OnError, Printed, Query, QueryId,

@@ -52,6 +52,11 @@ impl Agenda {
         self.bell.notify_one();
     }
 
+    /// Has whoever waits look, although nothing was marked.
+    pub fn ring(&self) {
+        self.bell.notify_one();
+    }
+
     /// Waits until there is something.
     pub async fn wait(&self) {
         self.bell.notified().await;

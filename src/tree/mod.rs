@@ -14,10 +14,8 @@ mod layout;
 mod listing;
 mod lookup;
 mod node;
-mod print;
 mod render;
 mod status;
-mod yaml;
 
 pub use alive::{Alive, LONGEST_INPUT, LastAnswer, WriteError};
 pub use directory::{Directory, NameChange, Named};

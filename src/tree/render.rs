@@ -8,7 +8,7 @@ use super::encoding;
 use super::error::Step;
 use super::lookup::Tree;
 use super::node::Node;
-use super::print;
+use crate::language::print;
 use crate::language::{Content, Entry, Printed, QueryId, TemplateName, from_template};
 use crate::parse::text;
 use crate::query::{Bindings, QueryError, Reads, Scope, Unready, Used};
