@@ -15,11 +15,11 @@ Examples:
   astfs check --deny-warnings trees/*.toml
   astfs check --format json tree.toml | jq -r '.findings[] | [.file, .line, .code] | @tsv'
 
-Findings go to standard error, with --format json to standard output. `astfs explain CODE` tells more of
-one. Nothing is asked of a server, and nothing is written.
+Findings go to standard error, with --format json to standard output. `astfs explain CODE` tells
+more of one. Nothing is asked of a server, and nothing is written.
 
-Exit status: 0 no errors (with --deny-warnings: nothing found), 1 a tree file cannot be read, 2 wrong usage,
-3 mistakes.";
+Exit status: 0 no errors (with --deny-warnings: nothing found), 1 a tree file cannot be read,
+2 wrong usage, 3 mistakes.";
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
