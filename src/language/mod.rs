@@ -28,6 +28,7 @@ mod words;
 pub use check::STATUS_DIRECTORY;
 pub use compiled::CompiledExpression;
 pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
+pub(crate) use document::{Reader, Section, duration, integer};
 pub use load::{LoadOptions, load};
 pub use model::{
     Attributes, Content, Defaults, Entry, EventLog, Format, Model, OnError, Printed, Query, QueryId,

@@ -52,6 +52,12 @@ impl Agenda {
         self.bell.notify_one();
     }
 
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        let marked = self.marked();
+        marked.tables.is_empty() && marked.kept.is_empty() && marked.cells.is_empty()
+    }
+
     /// Waits until there is something.
     pub async fn wait(&self) {
         self.bell.notified().await;

@@ -46,6 +46,15 @@ impl Queries {
         }
     }
 
+    /// Whether all that was marked has been looked at, and nothing is being asked.
+    pub fn is_settled(&self) -> bool {
+        let is_still = |index| {
+            let id = QueryId(index);
+            !self.table(id).is_asking() && !self.cells(id).iter().any(|cell| cell.is_refreshing())
+        };
+        self.agenda.is_empty() && self.asking.is_idle() && (0..self.model().queries.len()).all(is_still)
+    }
+
     async fn refresh(self: &Arc<Self>, keeper: &Keeper) {
         let mut looked: VecDeque<Instant> = VecDeque::with_capacity(STORM);
         loop {
