@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::check::counted;
 use super::{CliError, TreeSelection, connect, open};
 use crate::ami::{Action, State};
 use crate::language::duration;
@@ -27,7 +28,7 @@ pub struct RecordArgs {
     /// The file to write; nobody else can read it
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Listen to events for that long behind the last question; Ctrl-C ends it earlier
+    /// Listen to events until so long after the last question, 0s: to none; Ctrl-C ends it earlier
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     events: Duration,
     /// Replace the file if it is there
@@ -63,9 +64,10 @@ pub fn run(args: &RecordArgs) -> Result<(), CliError> {
     runtime.shutdown_background();
     let recording = recording?;
     write(&args.output, recording.to_text().as_bytes(), args.force)?;
-    let (questions, events) = (recording.len(), recording.events.len());
+    let questions = counted(recording.len(), "question");
+    let events = counted(recording.events.len(), "event");
     let replaced = if recording.replaced.is_empty() { "nothing" } else { &recording.replaced };
-    println!("{shown}: {questions} questions, {events} events; replaced: {replaced}");
+    println!("{shown}: {questions}, {events}; replaced: {replaced}");
     Ok(())
 }
 
@@ -77,7 +79,8 @@ async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
     };
     let recorder = Arc::new(Recorder::new(Arc::clone(&connected.server)));
     let listener = Arc::clone(&recorder);
-    let listening = tokio::spawn(async move { listener.listen().await });
+    let listens = !args.events.is_zero();
+    let listening = listens.then(|| tokio::spawn(async move { listener.listen().await }));
     if let Some(client) = &connected.client {
         // whether anybody is there, before all that is asked fails one by one
         client.ask(Action::new("Ping").map_err(crate::ami::AskError::from)?, model.defaults.timeout).await?;
@@ -102,7 +105,7 @@ async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     progress.end();
-    listening.abort();
+    listening.inspect(|listening| listening.abort());
     if let Some(lost) = recorder.lost() {
         return Err(lost.into());
     }

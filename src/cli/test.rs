@@ -7,6 +7,7 @@ use clap::Args;
 use similar::{ChangeTag, TextDiff};
 
 use super::CliError;
+use super::check::counted;
 use crate::language::{LoadOptions, Model, Reader, load};
 use crate::testing::{Blessing, Case, Failure, TestFile, bless, run as run_case};
 
@@ -46,7 +47,7 @@ pub fn run(args: &TestArgs, verbose: bool) -> Result<(), CliError> {
     for path in &args.files {
         test_file(path, args, verbose, colours, &mut tally, &mut output)?;
     }
-    let counts = format!("{} cases, {} expectations", tally.cases, tally.expectations);
+    let counts = format!("{}, {}", counted(tally.cases, "case"), counted(tally.expectations, "expectation"));
     if tally.mistaken {
         writeln!(output, "{counts}: not all could be tested")?;
         return Err(CliError::Mistakes);

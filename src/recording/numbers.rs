@@ -13,6 +13,10 @@ const SHORTEST: usize = 5;
 const CONSTANTS: [&[u8]; 3] = [b"2147483647", b"4294967295", b"18446744073709551615"];
 const UNITS: [&[u8]; 9] = [b"ms", b"kbps", b"s", b"sec", b"secs", b"seconds", b"bytes", b"kB", b"KiB"];
 
+/// What is in the name of a field that is measured and not called.
+const MEASURES: [&[u8]; 9] =
+    [b"port", b"freq", b"time", b"rate", b"second", b"expir", b"bytes", b"size", b"listitems"];
+
 /// The places in a line, in their order.
 pub fn in_line(line: &[u8]) -> Vec<Range<usize>> {
     let mut places = Vec::new();
@@ -41,7 +45,8 @@ fn is_number(line: &[u8], range: Range<usize>) -> bool {
         || digits.starts_with(NO_NUMBER)
         || is_decimal(before, after)
         || has_unit(after)
-        || is_port(before))
+        || is_port(before)
+        || is_measured(before, after))
 }
 
 /// Part of a number with a point, as a channel's unique id is (`1764012345.12`), or an IP address.
@@ -57,18 +62,21 @@ fn has_unit(after: &[u8]) -> bool {
     UNITS.contains(&&after[..end])
 }
 
-/// Behind an address (`192.0.2.1:54203`), or what a header says is one (`Address-Port: 54203`).
+/// Behind an address: `192.0.2.1:54203`.
 fn is_port(before: &[u8]) -> bool {
-    if let Some(address) = before.strip_suffix(b":") {
-        let start = address.iter().rposition(|byte| !(byte.is_ascii_digit() || *byte == b'.'));
-        let octets = &address[start.map_or(0, |start| start + 1)..];
-        return address.last() == Some(&b']') || octets.iter().filter(|&&byte| byte == b'.').count() == 3;
-    }
-    let label = before.trim_ascii_end();
-    label.strip_suffix(b":").is_some_and(|label| {
-        let label = label.trim_ascii().to_ascii_lowercase();
-        label.ends_with(b"port")
-    })
+    let Some(address) = before.strip_suffix(b":") else { return false };
+    let start = address.iter().rposition(|byte| !(byte.is_ascii_digit() || *byte == b'.'));
+    let octets = &address[start.map_or(0, |start| start + 1)..];
+    address.last() == Some(&b']') || octets.iter().filter(|&&byte| byte == b'.').count() == 3
+}
+
+/// All of a field whose name says that it is a time, a size, a port: `Address-Port: 54203`.
+fn is_measured(before: &[u8], after: &[u8]) -> bool {
+    let label = before.trim_ascii_end().strip_suffix(b":").map(<[u8]>::to_ascii_lowercase);
+    after.trim_ascii().is_empty()
+        && label.is_some_and(|label| {
+            MEASURES.iter().any(|measure| label.windows(measure.len()).any(|part| part == *measure))
+        })
 }
 
 #[cfg(test)]
@@ -93,6 +101,8 @@ mod tests {
         for line in [
             "Uniqueid: 1764012345.12345",
             "  Address-Port: 54203",
+            "      qualifyfreq: 60000",
+            "timer_b: 32000",
             "Contact: [2001:db8::1]:54203",
             "call_limit: 2147483647",
             "SIP-T.38MaxDtgrm: 4294967295",

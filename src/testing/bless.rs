@@ -51,10 +51,18 @@ fn place<'a>(document: &'a mut Item, blessing: &Blessing) -> Option<&'a mut Valu
 
 fn value_of(seen: &Seen) -> Value {
     match seen {
-        Seen::Equals(text) | Seen::Link(text) => text.as_str().into(),
+        Seen::Equals(text) | Seen::Link(text) => text_value(text),
         Seen::Mode(mode) => format!("{mode:04o}").into(),
         Seen::Names(names) => names.iter().collect::<Array>().into(),
     }
+}
+
+/// A text of one line on one line; others as they look.
+fn text_value(text: &str) -> Value {
+    let lines = text.lines().count();
+    // what JSON escapes, TOML does in the same way
+    let on_one_line = serde_json::to_string(text).ok().filter(|_| lines < 2);
+    on_one_line.and_then(|quoted| quoted.parse().ok()).unwrap_or_else(|| text.into())
 }
 
 #[cfg(test)]
@@ -63,7 +71,7 @@ mod tests {
 
     const FILE: &str = "# of ours\ntree = \"tree.toml\"\n\n[[case]]\nname = \"one\"\n\n[case.expect]\n\
                         \"a\" = { equals = \"old\" }   # as it was\n\n[[case.then]]\n[case.then.expect]\n\
-                        \"b\"   = { names = [\"x\"], mode = \"0400\" }\n\"c\" = { link = 'l' }\n";
+                        \"b\"   = { names = [\"x\"], mode = \"0400\" }\n\"c\" = { link = 'l' }\n\"d\" = { equals = 'old' }\n";
 
     fn blessing(step: usize, path: &str, seen: Seen) -> Blessing {
         Blessing { case: 0, step, path: path.into(), seen }
@@ -76,15 +84,17 @@ mod tests {
             blessing(1, "b", Seen::Names(vec!["y".into(), "z".into()])),
             blessing(1, "b", Seen::Mode(0o444)),
             blessing(1, "c", Seen::Link("m".into())),
+            blessing(1, "d", Seen::Equals("x\n".into())),
             blessing(1, "nowhere", Seen::Mode(0o444)),
         ];
         let (text, count) = bless(FILE, &blessings).unwrap();
-        assert_eq!(count, 4);
+        assert_eq!(count, 5);
         let expected = FILE
             .replace("\"old\"", "\"\"\"\none\ntwo\n\"\"\"")
             .replace("[\"x\"]", "[\"y\", \"z\"]")
             .replace("0400", "0444")
-            .replace("'l'", "\"m\"");
+            .replace("'l'", "\"m\"")
+            .replace("'old'", r#""x\n""#);
         assert_eq!(text, expected);
     }
 }
