@@ -1,11 +1,13 @@
 //! Events, and what they make stale.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 
 use super::queries::Queries;
 use crate::ami::Message;
@@ -13,30 +15,60 @@ use crate::language::{QueryId, Trigger, error_text, to_template};
 use crate::parse::headers;
 use crate::parse::value::Shapes;
 
+/// So long after an event that came early, what it concerns is asked for again.
+pub(super) const AFTERWARDS: Duration = Duration::from_millis(100);
+
+/// So many such events are remembered; what more of them concern is looked at again as a whole.
+const EARLY: usize = 10_000;
+
 impl Queries {
     /// Follows these events until the server is gone, marking as stale what they concern.
     pub(super) async fn follow_events(self: &Arc<Self>, events: Option<Receiver<Arc<Message>>>) {
         let Some(mut events) = events else { return };
         let concerned = self.concerned_by_event();
+        let mut early: VecDeque<(Instant, Arc<Message>)> = VecDeque::new();
         loop {
-            match events.recv().await {
-                Ok(message) => {
+            let due = early.front().map(|(due, _)| *due);
+            let received = tokio::select! {
+                received = events.recv() => received,
+                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    if let Some((_, event)) = early.pop_front() {
+                        self.meet_all(&concerned, &event);
+                    }
+                    continue;
+                }
+            };
+            match received {
+                Ok(event) => {
                     self.counters.events.fetch_add(1, Ordering::Relaxed);
-                    let Some(name) = message.event() else { continue };
-                    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-                    for concern in concerned.get(name.as_str()).into_iter().flatten() {
-                        self.meet(concern, &message);
+                    let concerns = self.meet_all(&concerned, &event);
+                    if concerns && is_early(&event) {
+                        early.push_back((Instant::now() + AFTERWARDS, event));
+                    }
+                    if early.len() > EARLY {
+                        early.clear();
+                        self.invalidate_all(&concerned);
                     }
                 }
                 Err(RecvError::Lagged(lost)) => {
                     tracing::warn!("{lost} events came too fast to be looked at; everything is asked again");
-                    for concern in concerned.values().flatten() {
-                        self.invalidate(concern.query);
-                    }
+                    self.invalidate_all(&concerned);
                 }
                 Err(RecvError::Closed) => return,
             }
         }
+    }
+
+    /// Marks whatever an event makes stale; whether it can make anything stale.
+    fn meet_all(&self, concerned: &HashMap<&str, Vec<Concern<'_>>>, event: &Message) -> bool {
+        let name = event.event().map(|name| String::from_utf8_lossy(name).to_ascii_lowercase());
+        let concerns = name.and_then(|name| concerned.get(name.as_str()));
+        concerns.into_iter().flatten().for_each(|concern| self.meet(concern, event));
+        concerns.is_some()
+    }
+
+    fn invalidate_all(&self, concerned: &HashMap<&str, Vec<Concern<'_>>>) {
+        concerned.values().flatten().for_each(|concern| self.invalidate(concern.query));
     }
 
     fn concerned_by_event(&self) -> HashMap<&str, Vec<Concern<'_>>> {
@@ -81,4 +113,13 @@ struct Concern<'a> {
     trigger: &'a Trigger,
     /// Whether only a record that is not known is a reason to ask again.
     finds: bool,
+}
+
+/// Whether the server sends an event before it changes what the event tells of, so that an answer just
+/// after it can be the old one. chan_sip does when a registration ends or a peer stops answering
+/// (`expire_register` and `sip_poke_noanswer` of Asterisk 16's `channels/chan_sip.c` clear the address
+/// and the latency after they have published the event; seen once in 1,000 registrations that ended).
+fn is_early(event: &Message) -> bool {
+    let status = event.get("PeerStatus");
+    status.is_some_and(|status| !matches!(status, b"Registered" | b"Reachable"))
 }

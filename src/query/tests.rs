@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::events::AFTERWARDS;
 use super::recorded::{Recorded, queries, reading};
 use super::{Bindings, FailureKind, Manner, Queries, QueryError, Reads, Snapshot};
 
@@ -398,6 +399,32 @@ async fn an_event_about_a_record_that_the_list_does_not_know_asks_for_the_list()
     let peers = json(&queries, "peers").await.unwrap();
     assert!(peers.contains("6002") && !peers.contains("6001"), "{peers}");
     assert_eq!(server.asked(), ["SIPshowpeer 6001", "SIPpeers"]);
+    followed.abort();
+}
+
+#[tokio::test]
+async fn what_the_server_tells_before_it_is_so_is_asked_again_afterwards() {
+    let server = Recorded::new();
+    server.answers("SIPpeers", SIPPEERS);
+    shows(&server, "6001", "10.0.0.1");
+    let queries = queries(ONE, &server);
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| Vec::new())));
+    json(&queries, "peers").await.unwrap();
+    meets(&server, "PeerStatus\r\nPeer: SIP/6001\r\nPeerStatus: Unregistered\r\nCause: Expired").await;
+    assert!(json(&queries, "peers").await.unwrap().contains("10.0.0.1"), "the server says so still");
+    shows(&server, "6001", "-none-");
+    let gone = async {
+        while json(&queries, "peers").await.unwrap().contains("10.0.0.1") {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, gone).await.expect("asked again without another event");
+    server.asked();
+    meets(&server, "PeerStatus\r\nPeer: SIP/6001\r\nPeerStatus: Registered").await;
+    json(&queries, "peers").await.unwrap();
+    tokio::time::sleep(2 * AFTERWARDS).await;
+    json(&queries, "peers").await.unwrap();
+    assert_eq!(server.asked(), ["SIPshowpeer 6001"], "what is told when it is so is asked once");
     followed.abort();
 }
 
