@@ -123,6 +123,15 @@ fn every_command_that_asks_a_server_takes_a_recording() {
 }
 
 #[test]
+fn the_simulator_answers_from_a_recording_on_its_socket() {
+    let tree = shipped("asterisk.toml");
+    let content = Content::new(Version::Asterisk13).recordings(OF_13).expect("the recording is there");
+    let live = Simulated::start(content).run("tree", &tree, []);
+    assert!(live.status.success(), "{}", text(&live.stderr));
+    assert_eq!(text(&live.stdout), text(&replay("tree", &tree, &[], Path::new(OF_13)).stdout));
+}
+
+#[test]
 fn with_replacements_the_same_names_lead_to_the_same_records() {
     let server = Simulated::start(Content::generated(Version::Asterisk13, 60, 7));
     let folder = tempfile::tempdir().expect("a folder");

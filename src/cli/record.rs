@@ -1,6 +1,6 @@
 //! `astfs record`: all that a tree asks its server, kept in a file.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -88,23 +88,24 @@ async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
     let tree = Tree::new(Queries::new(Arc::new(model), Some(recorder.clone())));
     let progress = Progress::start();
     let tell = |step| progress.tell(step);
-    tokio::select! {
+    let asked = tokio::select! {
         asked = ask_everything(&tree, &tell) => {
-            asked.map_err(|error| CliError::Tree { path: "/".into(), error })?;
+            asked.map_err(|error| CliError::Tree { path: "/".into(), error })
         }
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted?;
-            progress.end();
+        interrupted = tokio::signal::ctrl_c() => interrupted.and_then(|()| {
             let message = "interrupted before everything was asked; nothing is written";
-            return Err(std::io::Error::new(std::io::ErrorKind::Interrupted, message).into());
+            Err(io::Error::new(io::ErrorKind::Interrupted, message))
+        }).map_err(CliError::from),
+    };
+    if asked.is_ok() && recorder.lost().is_none() {
+        progress.listen(args.events);
+        tokio::select! {
+            () = tokio::time::sleep(args.events) => {}
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
         }
-    }
-    progress.listen(args.events);
-    tokio::select! {
-        () = tokio::time::sleep(args.events) => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     progress.end();
+    asked?;
     listening.inspect(|listening| listening.abort());
     if let Some(lost) = recorder.lost() {
         return Err(lost.into());

@@ -2,6 +2,7 @@
 //! from their answers.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -52,7 +53,11 @@ impl Queries {
             let id = QueryId(index);
             !self.table(id).is_asking() && !self.cells(id).iter().any(|cell| cell.is_refreshing())
         };
-        self.agenda.is_empty() && self.asking.is_idle() && (0..self.model().queries.len()).all(is_still)
+        let early = self.counters.early.load(Ordering::Relaxed);
+        early == 0
+            && self.agenda.is_empty()
+            && self.asking.is_idle()
+            && (0..self.model().queries.len()).all(is_still)
     }
 
     async fn refresh(self: &Arc<Self>, keeper: &Keeper) {
