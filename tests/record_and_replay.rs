@@ -85,7 +85,7 @@ fn a_mount_of_a_recording_shows_the_same_bytes_as_the_live_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("pbx.rec");
     let tree = shipped("asterisk.toml");
-    recorded(&server, &tree, &file, &["--events", "0s", "--keep-secrets", "--keep-numbers"]);
+    recorded(&server, &tree, &file, &["--events", "0s", "--keep", "all"]);
     let live = walk(server.mount(&tree).path());
     server.go_down();
     assert!(live.len() > 50, "only {} names", live.len());
@@ -106,7 +106,7 @@ fn every_command_that_asks_a_server_takes_a_recording() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("pbx.rec");
     let tree = shipped("asterisk.toml");
-    recorded(&server, &tree, &file, &["--events", "0s", "--keep-secrets", "--keep-numbers"]);
+    recorded(&server, &tree, &file, &["--events", "0s", "--keep", "all"]);
     let commands: [(&str, &[&str]); 5] = [
         ("tree", &[]),
         ("ls", &["-l", "users/sipfriends/_online"]),
@@ -137,7 +137,7 @@ fn with_replacements_the_same_names_lead_to_the_same_records() {
     let folder = tempfile::tempdir().expect("a folder");
     let (whole, replaced) = (folder.path().join("whole.rec"), folder.path().join("replaced.rec"));
     let tree = shipped("asterisk.toml");
-    let before = recorded(&server, &tree, &whole, &["--events", "0s", "--keep-secrets", "--keep-numbers"]);
+    let before = recorded(&server, &tree, &whole, &["--events", "0s", "--keep", "all"]);
     let after = recorded(&server, &tree, &replaced, &["--events", "0s"]);
     // numbers in the records' names would be others; those of this server have four digits
     let shown = |file| text(&replay("tree", &tree, &[], file).stdout);
@@ -204,7 +204,7 @@ fn a_recording_recorded_again_is_the_same() {
     let again = folder.path().join("again.rec");
     let mut program = astfs();
     program.args(["record", "trees/asterisk.toml", "--server", &replay_of(Path::new(OF_13))]);
-    program.args(["--events", "0s", "--keep-secrets", "--keep-numbers", "-o"]).arg(&again);
+    program.args(["--events", "0s", "--keep", "all", "-o"]).arg(&again);
     let output = run_within(PATIENCE, &mut program);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let (before, after) = (std::fs::read_to_string(OF_13), std::fs::read_to_string(&again));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::check::counted;
@@ -34,17 +34,26 @@ pub struct RecordArgs {
     /// Replace the file if it is there
     #[arg(long)]
     force: bool,
-    /// Leave secrets and passwords as they are
-    #[arg(long)]
-    keep_secrets: bool,
-    /// Leave numbers of five digits and more as they are
-    #[arg(long)]
-    keep_numbers: bool,
+    /// Leave something as it is that would be replaced
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
+    keep: Vec<Keep>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Keep {
+    /// Secrets and passwords
+    Secrets,
+    /// Numbers of five digits and more
+    Numbers,
+    /// Public IP addresses
+    Addresses,
+    /// All of these
+    All,
 }
 
 const AFTER_HELP: &str = "\
-Secrets, and numbers of five digits and more, are replaced by others of the same length, the same by
-the same. Names, addresses and shorter numbers stay: look through it before you give it away.
+Secrets, numbers of five digits and more, and public addresses are replaced by others of the same length,
+the same by the same. Names and shorter numbers stay: look through it before you give it away.
 
 Examples:
   astfs record trees/asterisk.toml -o pbx.rec
@@ -120,7 +129,12 @@ async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
         client.stop().await;
     }
     let secret: Vec<&str> = connected.secret.iter().map(|secret| secret.expose()).collect();
-    let kept = Kept { secrets: args.keep_secrets, numbers: args.keep_numbers };
+    let keeps = |what| args.keep.contains(&what) || args.keep.contains(&Keep::All);
+    let kept = Kept {
+        secrets: keeps(Keep::Secrets),
+        numbers: keeps(Keep::Numbers),
+        addresses: keeps(Keep::Addresses),
+    };
     Ok(replace(recording, kept, &secret))
 }
 

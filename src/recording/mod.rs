@@ -5,6 +5,7 @@
 //! answered from in the place of a server ([`Replay`]) or by the simulator, on a socket.
 
 mod action_id;
+mod addresses;
 mod everything;
 mod numbers;
 mod recorder;

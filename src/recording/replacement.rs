@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use super::secrets::Places;
-use super::{Exchange, Header, Key, Recording, Told, borrowed, numbers};
+use super::{Exchange, Header, Key, Recording, Told, addresses, borrowed, numbers};
 
 /// A secret of so many bytes is replaced wherever it stands, also where no field says what it is.
 const TELLING: usize = 5;
@@ -20,9 +20,23 @@ pub struct Kept {
     pub secrets: bool,
     /// Numbers of five digits and more.
     pub numbers: bool,
+    /// Public IP addresses.
+    pub addresses: bool,
 }
 
-/// The recording without secrets and numbers, but for what is `kept`. `known` are secrets that were not
+impl Kept {
+    /// What is replaced, for people; empty if nothing is.
+    fn others(self) -> String {
+        let all = [
+            (self.secrets, "secrets"),
+            (self.numbers, "numbers of five digits and more"),
+            (self.addresses, "public addresses"),
+        ];
+        all.iter().filter(|(kept, _)| !kept).map(|(_, what)| *what).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The recording without secrets, numbers and addresses, but for what is `kept`. `known` are secrets that were not
 /// learned from the server: the manager's own.
 pub fn replace(recording: Recording, kept: Kept, known: &[&str]) -> Recording {
     let mut replacer = Replacer::new(kept);
@@ -46,13 +60,7 @@ pub fn replace(recording: Recording, kept: Kept, known: &[&str]) -> Recording {
     });
     let exchanges = exchanges.collect();
     let events = events.into_iter().map(|(after, event)| (after, replacer.text(&event))).collect();
-    let replaced = match (kept.secrets, kept.numbers) {
-        (false, false) => "secrets, numbers of five digits and more",
-        (false, true) => "secrets",
-        (true, false) => "numbers of five digits and more",
-        (true, true) => "",
-    };
-    Recording { server, tree, replaced: replaced.into(), exchanges, events }
+    Recording { server, tree, replaced: kept.others(), exchanges, events }
 }
 
 /// What has been replaced so far, and by what.
@@ -64,12 +72,13 @@ struct Replacer {
     numbers: HashMap<Vec<u8>, Vec<u8>>,
     /// How many numbers of each length there are.
     counts: HashMap<usize, u64>,
+    addresses: HashMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Replacer {
     fn new(kept: Kept) -> Replacer {
-        let (secrets, telling, numbers, counts) = Default::default();
-        Replacer { kept, secrets, telling, numbers, counts }
+        let (secrets, telling, numbers, counts, addresses) = Default::default();
+        Replacer { kept, secrets, telling, numbers, counts, addresses }
     }
 
     /// Finds every secret before any is replaced, since one may stand before the place that tells so.
@@ -143,6 +152,12 @@ impl Replacer {
         number.into_bytes()
     }
 
+    fn address(&mut self, address: &[u8]) -> Vec<u8> {
+        let count = self.addresses.len() as u64;
+        let made = || addresses::replacement(address, count);
+        self.addresses.entry(address.to_vec()).or_insert_with(made).clone()
+    }
+
     /// A text with what is to be replaced, replaced.
     fn text(&mut self, text: &[u8]) -> Vec<u8> {
         let mut replaced = Vec::with_capacity(text.len());
@@ -166,13 +181,18 @@ impl Replacer {
                 taken.push(place);
             }
         }
-        if !self.kept.numbers {
-            for place in numbers::in_line(line).into_iter().filter(|place| place.start >= name) {
-                if !taken.iter().any(|one| place.start < one.end && one.start < place.end) {
-                    let number = self.number(&line[place.clone()]);
-                    replaced[place].copy_from_slice(&number);
-                }
+        let mut replace = |place: Range<usize>, by: &mut dyn FnMut(&[u8]) -> Vec<u8>| {
+            let overlaps = taken.iter().any(|one| place.start < one.end && one.start < place.end);
+            if place.start >= name && !overlaps {
+                replaced[place.clone()].copy_from_slice(&by(&line[place.clone()]));
+                taken.push(place);
             }
+        };
+        if !self.kept.addresses {
+            addresses::in_line(line).into_iter().for_each(|place| replace(place, &mut |is| self.address(is)));
+        }
+        if !self.kept.numbers {
+            numbers::in_line(line).into_iter().for_each(|place| replace(place, &mut |is| self.number(is)));
         }
         replaced
     }

@@ -73,12 +73,21 @@ fn words_that_questions_are_made_of_stay() {
 #[test]
 fn what_is_to_be_kept_is_kept() {
     let before = recording(&[("Action: A", "Response: Success\nSecret: pw-6001\nExten: 0301234567\n\n")]);
-    let all = replace(before.clone(), Kept { secrets: true, numbers: true }, &[]);
+    let all = replace(before.clone(), Kept { secrets: true, numbers: true, addresses: true }, &[]);
     assert_eq!(all, before);
-    let numbers = replace(before.clone(), Kept { secrets: false, numbers: true }, &[]).to_text();
+    let numbers = replace(before.clone(), Kept { numbers: true, ..Kept::default() }, &[]).to_text();
     assert!(numbers.contains("0301234567") && !numbers.contains("pw-6001"), "{numbers}");
-    let secrets = replace(before, Kept { secrets: true, numbers: false }, &[]).to_text();
+    let secrets = replace(before, Kept { secrets: true, ..Kept::default() }, &[]).to_text();
     assert!(!secrets.contains("0301234567") && secrets.contains("pw-6001"), "{secrets}");
+}
+
+#[test]
+fn public_addresses_are_others_with_the_same_port() {
+    let answer = "Response: Success\nHost: 81.2.69.142\nContact: sip:1@81.2.69.142:54203\nVia: 10.0.0.1\n\n";
+    let text = replaced(&[("Action: A", answer)]);
+    assert!(!text.contains("81.2.69.142") && text.contains("Via: 10.0.0.1"), "{text}");
+    let host = text.lines().find_map(|line| line.strip_prefix("< Host: ")).unwrap();
+    assert!(text.contains(&format!("sip:1@{host}:54203")), "{text}");
 }
 
 #[test]

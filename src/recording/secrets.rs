@@ -30,23 +30,23 @@ const NO_SECRETS: [&str; 17] = [
     "-",
 ];
 
-/// The end of a label that says whether there is a secret (`SecretExist: Y`).
-const WHETHER: &[u8] = b"exist";
-
 #[allow(clippy::expect_used, reason = "these patterns are compiled in a test")]
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern of this file")
 }
 
-/// A name that speaks of a secret.
-const NAME: &str = r"[\w-]*(?:secret|passwo?r?d|passphrase|md5_?cred)[\w-]*";
+/// A name that speaks of a secret. Not `SecretExist`, which says whether there is one, nor `secretary`.
+const NAME: &str = r"[\w-]*(?:secret|passwo?r?d|passphrase|md5_?cred)(?:[_-]?(?:key|hash|\d+))?";
 
+/// The name, a colon, and nothing but the value up to the end of the line, in quotes or without.
+static FIELD: LazyLock<Regex> =
+    LazyLock::new(|| pattern(&format!(r#"(?i-u)^\s*{NAME}\s*:\s*(?:"(.*)"|(\S.*))\s*$"#)));
 /// The name, then a sign, then the value: quoted, or up to the end of the line.
 static SIGNED: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(&format!(r#"(?i-u)({NAME})["']?\s*(?:=>|:=|[:=])\s*(?:"([^"]*)"|'([^']*)'|([^\s"'].*))"#))
+    pattern(&format!(r#"(?i-u){NAME}["']?\s*(?:=>|:=|[:=])\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S.*))"#))
 });
 /// The name alone in the first of two columns.
-static ROW: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"(?i-u)^\s*({NAME})\s{{2,}}([^\s:=].*)$")));
+static ROW: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"(?i-u)^\s*{NAME}\s{{2,}}([^\s:=].*)$")));
 /// User, secret and host of an address, or of a line that registers somewhere.
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
@@ -74,28 +74,21 @@ impl Places {
                 places.push(range);
             }
         };
-        for found in SIGNED.captures_iter(line) {
-            let value = [2, 3, 4].into_iter().find_map(|group| found.get(group));
-            if let (Some(name), Some(value)) = (found.get(1), value)
-                && !says_whether(name.as_bytes())
-            {
-                add(value.range());
-            }
+        for found in FIELD.captures_iter(line).chain(SIGNED.captures_iter(line)) {
+            let value = found.iter().skip(1).flatten().next();
+            value.map(|value| value.range()).into_iter().for_each(&mut add);
         }
         for found in ADDRESS.captures_iter(line) {
             found.get(1).map(|secret| secret.range()).into_iter().for_each(&mut add);
         }
-        let labels = columns(line);
-        if !labels.is_empty() {
-            self.columns = labels;
-        } else if line.trim_ascii().is_empty() {
+        if line.trim_ascii().is_empty() {
             self.columns.clear();
         } else if self.columns.is_empty() {
-            let row = ROW.captures(line).and_then(|found| Some((found.get(1)?, found.get(2)?)));
-            row.filter(|(name, _)| !says_whether(name.as_bytes()))
-                .map(|(_, value)| value.range())
-                .into_iter()
-                .for_each(&mut add);
+            self.columns = columns(line);
+            if self.columns.is_empty() {
+                let row = ROW.captures(line).and_then(|found| found.get(1));
+                row.map(|value| value.range()).into_iter().for_each(&mut add);
+            }
         } else {
             for column in &self.columns {
                 let end = column.end.min(line.len());
@@ -123,16 +116,11 @@ fn columns(line: &[u8]) -> Vec<Range<usize>> {
         // the last column goes to the end, whatever its length
         let end = if whole.end() < line.len() { whole.end() } else { usize::MAX };
         let starts_first = line[..name.start()].trim_ascii().is_empty();
-        if !(says_whether(name.as_bytes()) || starts_first && words == 2) {
+        if !(starts_first && words == 2) {
             found.push(name.start()..end);
         }
     }
     found
-}
-
-fn says_whether(name: &[u8]) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.windows(WHETHER.len()).any(|part| part == WHETHER)
 }
 
 fn trimmed(line: &[u8], range: Range<usize>) -> Range<usize> {
@@ -164,10 +152,14 @@ mod tests {
             ("Md5Cred: 9349e31daa051eeec9267811bb4eef1e", "9349e31daa051eeec9267811bb4eef1e"),
             ("      secret: \"pw 6001\"", "pw 6001"),
             ("      remotesecret: \"x\"", "x"),
+            ("      secret: \"a\"b\"", "a\"b"),
+            ("Secret: \"a", "\"a"),
+            (r#"{"secret": "a\"b", "x": "y"}"#, r#"a\"b"#),
             ("Line-000001-000002: secret=pw6001", "pw6001"),
             (r#"JSON: {"6001":{"secret":"pw6001","host":"dynamic"}}"#, "pw6001"),
             ("password              : pw6001", "pw6001"),
             ("                        secret  pwzhecka", "pwzhecka"),
+            ("      md5secret: \"9349e31d\"", "9349e31d"),
             ("Line-000000-000000: register=me:hush@pbx.example/1", "hush"),
             ("Contact: sip:6001:hush@192.0.2.1:5060", "hush"),
         ] {
@@ -182,6 +174,8 @@ mod tests {
                      trunk-in                   pwtrunk                           default          No   Yes\n\
                      6002                                                         default          No   Yes\n";
         assert_eq!(found(users), ["pw6001", "pwtrunk"]);
+        let named = users.replace("trunk-in", "secret  ").replace("6002", "secretary");
+        assert_eq!(found(&named), ["pw6001", "pwtrunk"]);
         let iax = "Username         Secret                Authen           Def.Context      A/C    Codec Pref\n\
                    iax1             iaxpw                 000000000000002  default          No     Host\n";
         assert_eq!(found(iax), ["iaxpw"]);
@@ -196,6 +190,8 @@ mod tests {
             "  MD5Secret    : <Not set>",
             "Secret: ",
             "context: default",
+            "secretary        192.0.2.1    D",
+            "Secretary: Eva",
             "Contact: sip:6001@192.0.2.1:5060",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");

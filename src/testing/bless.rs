@@ -36,9 +36,9 @@ pub fn bless(text: &str, blessings: &[Blessing]) -> Result<(String, usize), toml
 }
 
 fn place<'a>(document: &'a mut Item, blessing: &Blessing) -> Option<&'a mut Value> {
-    let mut step = document.get_mut("case")?.get_mut(blessing.case)?;
+    let mut step = inside(document, "case")?.get_mut(blessing.case)?;
     if let Some(then) = blessing.step.checked_sub(1) {
-        step = step.get_mut("then")?.get_mut(then)?;
+        step = inside(step, "then")?.get_mut(then)?;
     }
     let key = match &blessing.seen {
         Seen::Equals(_) => "equals",
@@ -46,7 +46,13 @@ fn place<'a>(document: &'a mut Item, blessing: &Blessing) -> Option<&'a mut Valu
         Seen::Mode(_) => "mode",
         Seen::Names(_) => "names",
     };
-    step.get_mut("expect")?.get_mut(&*blessing.path)?.get_mut(key)?.as_value_mut()
+    let expected = inside(inside(step, "expect")?, &blessing.path)?;
+    inside(expected, key)?.as_value_mut()
+}
+
+/// What stands under a key; unlike `Item::get_mut` it makes none.
+fn inside<'a>(item: &'a mut Item, key: &str) -> Option<&'a mut Item> {
+    item.as_table_like_mut()?.get_mut(key)
 }
 
 fn value_of(seen: &Seen) -> Value {
