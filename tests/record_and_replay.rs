@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use astfs::simulator::{Content, Version};
+use astfs::simulator::{Content, Peer, Version};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::mount::{Mounted, astfs, fuse_available};
@@ -153,6 +153,29 @@ fn with_replacements_the_same_names_lead_to_the_same_records() {
     let left: Vec<_> = secrets.iter().filter(|secret| after.contains(**secret)).collect();
     assert!(left.is_empty(), "{left:?}");
     assert!(!after.contains(&server.secret()));
+}
+
+#[test]
+fn peers_whose_names_are_numbers_are_found_by_their_replacements() {
+    if !fuse_available() {
+        return;
+    }
+    let names = ["200100", "200101", "0301234567"];
+    let content = Content::new(Version::Asterisk16).peers(names.map(Peer::new));
+    let server = Simulated::start(content);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("pbx.rec");
+    let tree = shipped("asterisk.toml");
+    let written = recorded(&server, &tree, &file, &["--events", "0s"]);
+    let live = walk(server.mount(&tree).path());
+    let replayed = walk(mount_replay(&tree, &file).path());
+    assert_eq!(replayed.len(), live.len());
+    let failed: Vec<_> = replayed.iter().filter(|(_, shown)| matches!(shown, Shown::Failed(_))).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    for name in names {
+        let is_there = |seen: &Walk| seen.keys().any(|path| path.contains(name));
+        assert!(is_there(&live) && !is_there(&replayed) && !written.contains(name), "{name}");
+    }
 }
 
 #[test]
