@@ -23,8 +23,8 @@ pub struct Connected {
     pub server: Arc<dyn Server>,
     /// The connection, if it is a live one.
     pub client: Option<Client>,
-    /// What is known of it beforehand: of a recording, what it is one of.
-    pub version: Option<String>,
+    /// Of a recording, what it is one of, and what was replaced in it.
+    pub recorded: Option<(String, String)>,
     /// The secret that opened the connection.
     pub secret: Option<Secret>,
 }
@@ -47,9 +47,9 @@ pub fn server(
         selection.server.clone().or(declared.address.clone()).unwrap_or_else(|| DEFAULT_ADDRESS.into());
     if let Some(file) = address.strip_prefix(REPLAY) {
         let recording = Recording::read(Path::new(file))?;
-        let version = Some(recording.server.clone());
+        let recorded = Some((recording.server.clone(), recording.replaced.clone()));
         let server = Arc::new(Replay::new(file, recording));
-        return Ok(Some(Connected { server, client: None, version, secret: None }));
+        return Ok(Some(Connected { server, client: None, recorded, secret: None }));
     }
     let address: Address =
         address.parse().map_err(|error| CliError::Arguments(format!("`{address}`: {error}")))?;
@@ -64,7 +64,7 @@ pub fn server(
     settings.login = if declared.plain_login { LoginMethod::Plain } else { LoginMethod::Md5 };
     let client = Client::start(settings);
     let server = Arc::new(client.clone());
-    Ok(Some(Connected { server, client: Some(client), version: None, secret: Some(secret.into()) }))
+    Ok(Some(Connected { server, client: Some(client), recorded: None, secret: Some(secret.into()) }))
 }
 
 fn secret(selection: &ServerSelection, declared: &ServerAddress) -> Result<String, CliError> {

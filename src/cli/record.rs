@@ -121,7 +121,7 @@ async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
     }
     let mut recording = recorder.recording();
     recording.tree = args.selection.tree.display().to_string();
-    recording.server = connected.version.clone().unwrap_or_default();
+    (recording.server, recording.replaced) = connected.recorded.unwrap_or_default();
     if let Some(client) = &connected.client {
         if let State::Connected { version, .. } = &*client.state().borrow() {
             recording.server.clone_from(version);

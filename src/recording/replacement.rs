@@ -25,14 +25,16 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// What is replaced, for people; empty if nothing is.
-    fn others(self) -> String {
+    /// What is replaced, for people, beside what was before; empty if nothing is.
+    fn others(self, before: &str) -> String {
         let all = [
             (self.secrets, "secrets"),
             (self.numbers, "numbers of five digits and more"),
             (self.addresses, "public addresses"),
         ];
-        all.iter().filter(|(kept, _)| !kept).map(|(_, what)| *what).collect::<Vec<_>>().join(", ")
+        let before: Vec<&str> = before.split(", ").collect();
+        let replaced = all.iter().filter(|(kept, what)| !kept || before.contains(what));
+        replaced.map(|(_, what)| *what).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -43,7 +45,7 @@ pub fn replace(recording: Recording, kept: Kept, known: &[&str]) -> Recording {
     if !kept.secrets {
         replacer.learn(&recording, known);
     }
-    let Recording { server, tree, exchanges, events, .. } = recording;
+    let Recording { server, tree, replaced, exchanges, events } = recording;
     let exchanges = exchanges.into_values().map(|exchange| {
         let question: Vec<Header> = exchange
             .question
@@ -60,7 +62,7 @@ pub fn replace(recording: Recording, kept: Kept, known: &[&str]) -> Recording {
     });
     let exchanges = exchanges.collect();
     let events = events.into_iter().map(|(after, event)| (after, replacer.text(&event))).collect();
-    Recording { server, tree, replaced: kept.others(), exchanges, events }
+    Recording { server, tree, replaced: kept.others(&replaced), exchanges, events }
 }
 
 /// What has been replaced so far, and by what.
