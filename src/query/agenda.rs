@@ -58,6 +58,11 @@ impl Agenda {
         marked.tables.is_empty() && marked.kept.is_empty() && marked.cells.is_empty()
     }
 
+    /// Has whoever waits look, although nothing was marked.
+    pub fn ring(&self) {
+        self.bell.notify_one();
+    }
+
     /// Waits until there is something.
     pub async fn wait(&self) {
         self.bell.notified().await;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::asking::Urgency;
+use super::asking::{Told, Urgency};
 use super::cell::{Cell, Outcome};
 use super::dependents::Dependent;
 use super::error::{FailureKind, QueryError};
@@ -55,23 +55,28 @@ impl Queries {
             for need in &query.needs {
                 self.fulfil(*need).await;
             }
-            let (outcome, asked, session) = match &self.server {
+            match &self.server {
                 Some(server) => {
                     let told = self.asking.ask(&**server, &cell.action, query.timeout, urgency).await;
-                    (self.read_outcome(cell.query, told.answer), told.asked, told.session)
+                    self.settle_cell(&cell, &told);
+                    self.cells_alike(&cell).iter().for_each(|other| self.settle_cell(other, &told));
                 }
                 None => {
                     let error = QueryError::NoServer { query: query.name.as_str().into() };
-                    (Err(error), Instant::now(), None)
+                    self.mark(cell.settle(Err(error), Instant::now(), None));
                 }
-            };
-            self.mark(cell.settle(outcome, asked, session));
+            }
             if query.refresh.one.is_some() {
                 // also if it says the same as before: records that were asked for anew stand over it
                 self.mark([Dependent::Table(cell.query)]);
             }
             drop(done);
         })
+    }
+
+    fn settle_cell(&self, cell: &Cell, told: &Told) {
+        let outcome = self.read_outcome(cell.query, told.answer.clone());
+        self.mark(cell.settle(outcome, told.asked, told.session));
     }
 
     /// What came of asking; a failure is told here, once.

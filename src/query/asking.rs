@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::server::Server;
 use crate::ami::{Action, Answer, AskError};
@@ -14,6 +14,8 @@ use crate::ami::{Action, Answer, AskError};
 const IN_FLIGHT: usize = 64;
 /// Of these, so many at most for which nobody waits: a reader's question never stands behind more.
 const IN_BACKGROUND: usize = 24;
+/// And of these, for contents: in a storm the questions that names depend on come first.
+const FOR_CONTENTS: usize = 4;
 
 /// Whether somebody waits for an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +39,7 @@ pub struct Told {
 pub struct Asking {
     permits: Semaphore,
     background: Semaphore,
+    contents: Semaphore,
     in_flight: Mutex<HashMap<Action, watch::Receiver<Option<Told>>>>,
     sent: AtomicU64,
 }
@@ -46,6 +49,7 @@ impl Default for Asking {
         Asking {
             permits: Semaphore::new(IN_FLIGHT),
             background: Semaphore::new(IN_BACKGROUND),
+            contents: Semaphore::new(FOR_CONTENTS),
             in_flight: Mutex::default(),
             sent: AtomicU64::new(0),
         }
@@ -65,6 +69,12 @@ impl Asking {
     /// How many questions were sent.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// The turn of a question that only contents depend on, and that nobody waits for.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // never closed
+        self.contents.acquire().await.ok()
     }
 
     /// Asks, or joins the same question in flight, whichever query it was asked for.

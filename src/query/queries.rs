@@ -365,6 +365,16 @@ impl Queries {
         cell
     }
 
+    /// The same question of other queries, where events made the answer stale: they need not ask it too.
+    pub(super) fn cells_alike(&self, cell: &Cell) -> Vec<Arc<Cell>> {
+        let others = self.states.iter().enumerate().filter(|(index, _)| *index != cell.query.0);
+        let alike = others.filter_map(|(_, state)| {
+            let cells = state.cells.read().unwrap_or_else(PoisonError::into_inner);
+            cells.get(&cell.action).map(|known| Arc::clone(&known.0))
+        });
+        alike.filter(|cell| cell.is_invalidated()).collect()
+    }
+
     /// Every question of a query.
     pub(super) fn cells(&self, id: QueryId) -> Vec<Arc<Cell>> {
         let cells = self.states[id.0].cells.read().unwrap_or_else(PoisonError::into_inner);

@@ -34,8 +34,8 @@ pub enum Outdated {
     All,
 }
 
-/// Who looks at what is kept. What he has not come to he gives back, and is told of again.
-pub type Keeper = Box<dyn Fn(Outdated) -> Vec<u32> + Send + Sync>;
+/// Who looks at what is kept. If he says that there is more to look at, he is called again soon.
+pub type Keeper = Box<dyn Fn(Outdated) -> bool + Send + Sync>;
 
 impl Queries {
     /// Follows the server's events and connections, and keeps fresh what `keeper` keeps, until the
@@ -79,15 +79,15 @@ impl Queries {
                 cells.into_values().for_each(|cell| self.ask_in_background(cell));
                 tables.into_iter().for_each(|table| self.refresh_table(table));
             }
-            if !outdated.is_empty() {
-                self.put_off(keeper(Outdated::Some(outdated)));
-            }
+            // questions first: they are under way while this renders
+            tokio::task::yield_now().await;
+            self.look_again(keeper, Outdated::Some(outdated));
         }
     }
 
-    fn put_off(&self, numbers: Vec<u32>) {
-        if !numbers.is_empty() {
-            self.agenda.add(numbers.into_iter().map(Dependent::Kept));
+    fn look_again(&self, keeper: &Keeper, outdated: Outdated) {
+        if keeper(outdated) {
+            self.agenda.ring();
         }
     }
 
@@ -98,9 +98,15 @@ impl Queries {
             return;
         }
         let queries = Arc::clone(self);
+        let begun = Instant::now();
         tokio::spawn(async move {
             tokio::time::sleep(cell.rest()).await;
-            queries.ask_all(vec![Arc::clone(&cell)], Urgency::Background).await;
+            let turn = queries.asking.turn().await;
+            // another query may have asked the same meanwhile
+            if cell.asked().is_none_or(|asked| asked < begun) {
+                queries.ask_all(vec![Arc::clone(&cell)], Urgency::Background).await;
+            }
+            drop(turn);
             let conditions = queries.conditions(&cell, Manner { eager: true, ..Manner::of_reader() });
             let failed = cell.standing(&conditions).error;
             if failed.is_some_and(|error| !error.means_cannot_answer()) {
@@ -179,7 +185,7 @@ impl Queries {
                 }
             }
             if again {
-                self.put_off(keeper(Outdated::All));
+                self.look_again(keeper, Outdated::All);
             }
             let changed = server.session_changes(link.session);
             if link.down_since().is_some() {
@@ -202,7 +208,7 @@ impl Queries {
         for age in ages {
             let passed = lost.map_or(Duration::ZERO, |lost| lost.elapsed());
             tokio::time::sleep(age.saturating_sub(passed)).await;
-            self.put_off(keeper(Outdated::All));
+            self.look_again(keeper, Outdated::All);
         }
         std::future::pending::<()>().await;
     }

@@ -21,7 +21,7 @@ use crate::parse::value::{Fields, Shapes, Value};
 const RECORDS: usize = 1024;
 
 /// So many are asked for together: those of events that come meanwhile wait for no more.
-const AT_ONCE: usize = 128;
+const AT_ONCE: usize = 256;
 
 impl Queries {
     /// The list that a server answered, with those records put over it that were asked for anew. If it

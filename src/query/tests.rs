@@ -49,7 +49,7 @@ async fn an_event_makes_what_it_concerns_stale_and_nothing_else() {
     let server = Recorded::new();
     server.prints("sip show peers", "6001 OK");
     let queries = queries(PEERS, &server);
-    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| Vec::new())));
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| false)));
     json(&queries, "peers").await.unwrap();
     server.asked();
     server.emits("Newchannel");
@@ -341,7 +341,7 @@ async fn an_event_about_one_record_asks_for_that_one_and_not_for_the_list() {
     let server = Recorded::new();
     server.answers("SIPpeers", SIPPEERS);
     let queries = queries(ONE, &server);
-    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| Vec::new())));
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| false)));
     let before = json(&queries, "peers").await.unwrap();
     assert_eq!(server.asked(), ["SIPpeers"]);
 
@@ -370,7 +370,7 @@ async fn a_list_that_says_again_what_it_said_first_takes_back_what_a_record_said
     let server = Recorded::new();
     server.answers("SIPpeers", SIPPEERS);
     let queries = queries(ONE, &server);
-    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| Vec::new())));
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| false)));
     let before = json(&queries, "peers").await.unwrap();
     shows(&server, "trunk", "10.0.0.9");
     meets(&server, "PeerStatus\r\nPeer: SIP/trunk").await;
@@ -385,7 +385,7 @@ async fn an_event_about_a_record_that_the_list_does_not_know_asks_for_the_list()
     let server = Recorded::new();
     server.answers("SIPpeers", SIPPEERS);
     let queries = queries(ONE, &server);
-    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| Vec::new())));
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| false)));
     json(&queries, "peers").await.unwrap();
     server.asked();
     server.answers("SIPpeers", &SIPPEERS.replace("trunk", "newcomer"));
@@ -408,7 +408,7 @@ async fn what_the_server_tells_before_it_is_so_is_asked_again_afterwards() {
     server.answers("SIPpeers", SIPPEERS);
     shows(&server, "6001", "10.0.0.1");
     let queries = queries(ONE, &server);
-    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| Vec::new())));
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| false)));
     json(&queries, "peers").await.unwrap();
     meets(&server, "PeerStatus\r\nPeer: SIP/6001\r\nPeerStatus: Unregistered\r\nCause: Expired").await;
     assert!(json(&queries, "peers").await.unwrap().contains("10.0.0.1"), "the server says so still");
@@ -435,7 +435,7 @@ async fn an_event_about_one_record_leaves_the_details_of_others_alone() {
     shows(&server, "6001", "127.0.0.1");
     shows(&server, "trunk", "-none-");
     let queries = queries(ONE, &server);
-    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| Vec::new())));
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| false)));
     let id = queries.model().query_names["peer"];
     let all = async || {
         let compute = |reads: &Reads| {
@@ -462,7 +462,7 @@ async fn what_is_computed_from_a_list_that_an_event_overtook_is_not_kept() {
     shows(&server, "trunk", "10.0.0.9");
     server.holds();
     let queries = queries(ONE, &server);
-    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| Vec::new())));
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| false)));
     let reading_now = tokio::spawn({
         let queries = Arc::clone(&queries);
         async move { queries.settle(DEADLINE, reading(&queries, "peers")).await.unwrap().1 }
@@ -512,7 +512,7 @@ async fn an_event_about_a_record_that_a_list_only_has_to_find_asks_for_the_list_
     let server = Recorded::new();
     server.prints("sip show users", "6001");
     let queries = queries(FINDS, &server);
-    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| Vec::new())));
+    let followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| false)));
     json(&queries, "users").await.unwrap();
     server.asked();
     meets(&server, "PeerStatus\r\nPeer: 6001").await;

@@ -194,7 +194,10 @@ impl Queries {
                 self.table(id).state().pending.clear();
                 return self.invalidate(id);
             }
-            self.mark([Dependent::Table(id)]);
+            // what is being asked marks it when it is here, and those that came meanwhile are looked at then
+            if !self.table(id).is_asking() {
+                self.mark([Dependent::Table(id)]);
+            }
         } else {
             self.cells_about(id, key).iter().for_each(|cell| self.invalidate_cell(cell));
         }

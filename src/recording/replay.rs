@@ -15,6 +15,9 @@ use crate::query::{Asking, Server};
 /// How many events are kept for a receiver that lags.
 const EVENTS: usize = 16_384;
 
+/// So long after somebody first listens, recorded events begin: a mount has more than one who listens.
+const BEFORE_EVENTS: Duration = Duration::from_secs(1);
+
 /// The ActionID that recorded answers get: theirs was the business of another connection.
 const ACTION_ID: &[u8] = b"recorded";
 
@@ -30,7 +33,7 @@ pub struct Replay {
 
 impl Replay {
     /// A server called `name` in its errors: the recording's file. Its events come at their recorded
-    /// distance from the moment when somebody first listens to them.
+    /// distances, from a second after somebody first listens to them.
     pub fn new(name: impl Into<String>, recording: Recording) -> Replay {
         let replay = Replay::without_events(name, recording);
         replay.plays.store(true, Ordering::Relaxed);
@@ -86,7 +89,7 @@ impl Replay {
 
     fn play(&self) {
         let (recording, events) = (Arc::clone(&self.present()), self.events.clone());
-        let begin = Instant::now();
+        let begin = Instant::now() + BEFORE_EVENTS;
         tokio::spawn(async move {
             for (after, bytes) in &recording.events {
                 tokio::time::sleep_until(begin + *after).await;

@@ -4,7 +4,8 @@
 //! which contents it holds, and is told which have become others, exactly these, and which names
 //! came and went.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::ops::Bound;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::directory::{Directory, NameChange};
@@ -30,14 +31,21 @@ pub trait Keep: Send + Sync {
 }
 
 /// So many contents are rendered before names are looked at again: in a storm, rendering takes most of the time.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 16;
 
 /// All that is kept, by numbers.
 #[derive(Debug, Default)]
 pub struct Kept {
     things: Vec<Option<Thing>>,
     free: Vec<u32>,
+    /// The contents that are to be looked at, those of one record together: they read the same.
+    waiting: BTreeSet<(Names, u32)>,
+    /// The one that was looked at last; those behind it are next, so that each has its turn.
+    reached: (Names, u32),
 }
+
+/// The names of the records that a node stands for.
+type Names = Arc<[Arc<str>]>;
 
 #[derive(Debug, Clone)]
 enum Thing {
@@ -63,6 +71,20 @@ impl Kept {
         let thing = self.things.get_mut(number as usize)?.take()?;
         self.free.push(number);
         Some(thing)
+    }
+
+    /// The next content that is to be looked at.
+    fn next(&mut self) -> Option<(Node, Arc<Used>)> {
+        loop {
+            let behind = self.waiting.range((Bound::Excluded(&self.reached), Bound::Unbounded)).next();
+            let next = behind.or_else(|| self.waiting.first())?.clone();
+            self.waiting.remove(&next);
+            let number = next.1;
+            self.reached = next;
+            if let Some(Thing::Content(node, used)) = self.get(number) {
+                return Some((node, used));
+            }
+        }
     }
 
     fn numbers(&self) -> Vec<u32> {
@@ -126,31 +148,31 @@ impl Tree {
         self.queries().clone().follow(Box::new(move |outdated| tree.look_again(outdated)))
     }
 
-    /// Looks at what is outdated: at all directories, since names matter most, and at some contents; gives
-    /// the rest back.
-    fn look_again(&self, outdated: Outdated) -> Vec<u32> {
+    /// Looks at what is outdated: at all directories, since names matter most, and at some contents;
+    /// whether there is more.
+    fn look_again(&self, outdated: Outdated) -> bool {
         let numbers = match outdated {
             Outdated::Some(numbers) => numbers,
             Outdated::All => self.kept().numbers(),
         };
-        let mut contents = Vec::new();
-        for number in numbers {
-            let thing = self.kept().get(number);
-            match thing {
-                Some(Thing::Content(node, used)) => contents.push((number, node, used)),
-                Some(Thing::Directory(node)) => self.look_at_directory(&node),
-                None => {}
+        let mut directories = Vec::new();
+        {
+            let mut kept = self.kept();
+            for number in numbers {
+                match kept.get(number) {
+                    Some(Thing::Content(node, _)) => drop(kept.waiting.insert((node.names, number))),
+                    Some(Thing::Directory(node)) => directories.push(node),
+                    None => {}
+                }
             }
         }
+        directories.iter().for_each(|node| self.look_at_directory(node));
         let mut rendered = 0;
-        let mut contents = contents.into_iter();
-        for (_, node, used) in contents.by_ref() {
+        while rendered < AT_ONCE {
+            let Some((node, used)) = self.kept().next() else { return false };
             rendered += usize::from(self.look_at_content(&node, &used));
-            if rendered == AT_ONCE {
-                break;
-            }
         }
-        contents.map(|(number, _, _)| number).collect()
+        true
     }
 
     /// Tells what has become of a content; whether it was rendered for that.
