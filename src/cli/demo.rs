@@ -43,7 +43,7 @@ enum Simulated {
 }
 
 /// The tree and templates that come with astfs.
-const SHIPPED: [(&str, &str); 5] = [
+pub(super) const SHIPPED: [(&str, &str); 5] = [
     ("trees/asterisk.toml", include_str!("../../trees/asterisk.toml")),
     ("templates/sip/credentials.j2", include_str!("../../templates/sip/credentials.j2")),
     ("templates/sip/contexts.j2", include_str!("../../templates/sip/contexts.j2")),

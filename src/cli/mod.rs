@@ -2,12 +2,15 @@
 
 mod cat;
 mod check;
+mod completions;
 mod connect;
 mod daemon;
 mod demo;
 mod error;
+mod init;
 mod list;
 mod logging;
+mod man;
 mod mount;
 mod open;
 mod query;
@@ -45,7 +48,8 @@ Try it without an Asterisk:
   ls /tmp/pbx/users/sipfriends     (in another terminal)
 
 With one:
-  astfs check trees/asterisk.toml  is the tree file all right?
+  astfs init                       a first tree file for this machine
+  astfs check trees/asterisk.toml  is a tree file all right?
   ASTFS_SECRET=… astfs mount trees/asterisk.toml /mnt
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 mistakes in the tree file or test file,
@@ -59,6 +63,8 @@ enum Command {
     Umount(umount::UmountArgs),
     /// Mount a simulated PBX, to look around without an Asterisk
     Demo(demo::DemoArgs),
+    /// Write a first tree file for this machine's Asterisk
+    Init(init::InitArgs),
     /// Report every mistake in a tree file; asks no server
     Check(check::CheckArgs),
     /// Show the tree as `tree` would show the mount
@@ -73,6 +79,10 @@ enum Command {
     Record(record::RecordArgs),
     /// Test a tree: what it shows of recordings, or of results that stand in the test file
     Test(test::TestArgs),
+    /// Print what a shell needs to complete astfs' arguments
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(man::ManArgs),
 }
 
 /// Which tree, and which server it shows.
@@ -117,6 +127,7 @@ pub fn run() -> ExitCode {
         Command::Mount(args) => mount::run(args),
         Command::Umount(args) => umount::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Tree(args) => tree::run(&args),
         Command::Ls(args) => list::run(&args),
@@ -124,6 +135,8 @@ pub fn run() -> ExitCode {
         Command::Query(args) => query::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Test(args) => test::run(&args, cli.verbose > 0),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,7 @@ mod entry;
 mod files;
 mod graph;
 mod hazard;
+mod library;
 mod load;
 mod model;
 mod name;
@@ -29,6 +30,7 @@ pub use check::STATUS_DIRECTORY;
 pub use compiled::CompiledExpression;
 pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
 pub(crate) use document::{Reader, Section, duration, integer};
+pub use library::print;
 pub use load::{LoadOptions, load};
 pub use model::{
     Attributes, Content, Defaults, Entry, EventLog, Format, Model, OnError, Printed, Query, QueryId,

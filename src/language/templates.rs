@@ -13,6 +13,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Undefi
 
 use super::compiled::{CompiledExpression, CompiledExpressions};
 use super::diagnostic::suggestion;
+use super::library;
 use super::name;
 use super::tags::Tags;
 use super::value::Bound;
@@ -101,6 +102,7 @@ impl Default for Templates {
         });
         environment.set_formatter(format);
         environment.add_filter("first_bytes", first_bytes);
+        library::add_to(&mut environment);
         Templates { environment, expressions: CompiledExpressions::default() }
     }
 }

@@ -4,21 +4,23 @@
 
 /// The filters a template can use.
 #[rustfmt::skip]
-pub const FILTERS: [&str; 49] = [
-    "abs", "attr", "batch", "bool", "capitalize", "chain", "count", "d", "default", "dictsort", "e",
-    "escape", "first", "first_bytes", "float", "format", "groupby", "indent", "int", "items", "join", "last",
-    "length", "lines", "list", "lower", "map", "max", "min", "pprint", "reject", "rejectattr",
-    "replace", "reverse", "round", "safe", "select", "selectattr", "slice", "sort", "split",
-    "string", "sum", "title", "tojson", "trim", "unique", "upper", "zip",
+pub const FILTERS: [&str; 68] = [
+    "abs", "attr", "batch", "bool", "caller_id", "capitalize", "chain", "codecs", "count", "csv", "d",
+    "default", "dictsort", "duration", "e", "env", "epoch", "escape", "first", "first_bytes", "float",
+    "format", "groupby", "host_port", "indent", "int", "items", "join", "json_lines", "known", "last",
+    "length", "lines", "list", "lower", "map", "max", "milliseconds", "min", "natural_sort", "pairs",
+    "parts", "pprint", "prometheus", "reject", "rejectattr", "replace", "reverse", "round", "safe",
+    "seconds", "select", "selectattr", "shell", "sip_uri", "slice", "sort", "split", "string", "sum",
+    "table", "time", "title", "tojson", "trim", "unique", "upper", "zip",
 ];
 
 /// The tests a template can use behind `is`.
 #[rustfmt::skip]
-pub const TESTS: [&str; 36] = [
+pub const TESTS: [&str; 37] = [
     "boolean", "defined", "divisibleby", "endingwith", "eq", "equalto", "escaped", "even", "false",
-    "filter", "float", "ge", "greaterthan", "gt", "in", "int", "integer", "iterable", "le",
-    "lessthan", "lower", "lt", "mapping", "ne", "none", "number", "odd", "safe", "sameas",
-    "sequence", "startingwith", "string", "test", "true", "undefined", "upper",
+    "filter", "float", "ge", "greaterthan", "gt", "in", "int", "integer", "iterable", "le", "lessthan",
+    "lower", "lt", "mapping", "ne", "none", "number", "odd", "safe", "sameas", "sequence",
+    "startingwith", "string", "test", "true", "undefined", "unset", "upper",
 ];
 
 /// Names that templates give a meaning of their own.

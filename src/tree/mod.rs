@@ -13,7 +13,6 @@ mod layout;
 mod listing;
 mod lookup;
 mod node;
-mod print;
 mod render;
 mod status;
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::error::Step;
 use super::lookup::Tree;
 use super::node::Node;
-use super::print;
+use crate::language::print;
 use crate::language::{Content, Printed, QueryId, TemplateName, from_template};
 use crate::parse::text;
 use crate::query::{Bindings, QueryError, Reads, Scope, Unready, Used};

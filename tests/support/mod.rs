@@ -14,6 +14,7 @@ pub mod asterisk;
 pub mod counts;
 pub mod mount;
 pub mod nobody;
+pub mod page;
 pub mod recorded;
 pub mod simulated;
 pub mod sip;

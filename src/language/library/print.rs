@@ -1,12 +1,16 @@
-//! The formats of `as`.
+//! The formats of `as`, which filters print as well.
 //!
 //! Each prints whole lines in the order of the fields. Truth is `True` or `False`, nothing is empty,
 //! except in JSON and TOML, which have their own words.
 
 use indexmap::IndexSet;
 
-use crate::language::Format;
+use crate::language::model::Format;
 use crate::parse::value::Value;
+
+/// How far a column is padded, in characters: one long cell among many short ones must not make a table
+/// of their product.
+pub const WIDEST_COLUMN: usize = 255;
 
 /// A value in a format.
 ///
@@ -23,8 +27,8 @@ pub fn print(value: &Value, format: Format) -> Result<String, String> {
             serde_json::to_string_pretty(value).map(|json| json + "\n").map_err(|error| error.to_string())
         }
         Format::Env => env(value),
-        Format::Csv => Ok(csv(value)),
-        Format::Table => Ok(table(value)),
+        Format::Csv => Ok(csv(&Columns::of(value, None))),
+        Format::Table => Ok(table(&Columns::of(value, None))),
         Format::Toml => toml(value),
     }
 }
@@ -75,49 +79,85 @@ fn env(value: &Value) -> Result<String, String> {
         if shell_name.starts_with(|first: char| first.is_ascii_digit()) {
             shell_name.insert(0, '_');
         }
-        lines.push_str(&format!("{shell_name}='{}'\n", scalar(value).replace('\'', "'\\''")));
+        lines.push_str(&format!("{shell_name}={}\n", shell_word(&scalar(value))));
     }
     Ok(lines)
 }
 
-/// Columns of a list of records: every field name that occurs, in the order of first occurrence.
-fn columns(value: &Value) -> (Vec<String>, Vec<Vec<String>>) {
-    let rows: Vec<&Value> = match value {
-        Value::List(items) => items.iter().collect(),
-        other => vec![other],
-    };
-    let names =
-        rows.iter().filter_map(|row| row.as_record()).flat_map(|record| record.iter().map(|(name, _)| name));
-    let names: IndexSet<&str> = names.collect();
-    let cells = |row: &&Value| match row {
-        Value::Record(_) => names.iter().map(|name| row.get(name).map(flat).unwrap_or_default()).collect(),
-        plain => vec![flat(plain)],
-    };
-    (names.iter().map(|name| (*name).to_owned()).collect(), rows.iter().map(cells).collect())
+/// One word of a shell, whatever is in it.
+pub fn shell_word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// A list of records, of lists or of plain values as rows under their names.
+#[derive(Debug)]
+pub struct Columns {
+    names: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Columns {
+    /// The columns of those names, or else of every field name that occurs, in the order of first
+    /// occurrence. What is no list is one row.
+    pub fn of(value: &Value, chosen: Option<Vec<String>>) -> Columns {
+        let rows: Vec<&Value> = match value {
+            Value::List(items) => items.iter().collect(),
+            other => vec![other],
+        };
+        let names = chosen.unwrap_or_else(|| {
+            let records = rows.iter().filter_map(|row| row.as_record());
+            let names: IndexSet<&str> =
+                records.flat_map(|record| record.iter().map(|(name, _)| name)).collect();
+            names.into_iter().map(str::to_owned).collect()
+        });
+        let cells = |row: &&Value| match row {
+            Value::Record(_) => {
+                names.iter().map(|name| row.get(name).map(flat).unwrap_or_default()).collect()
+            }
+            Value::List(cells) => cells.iter().map(flat).collect(),
+            plain => vec![flat(plain)],
+        };
+        let rows = rows.iter().map(cells).collect();
+        Columns { names, rows }
+    }
+
+    /// The header, if there are names, and the rows.
+    fn lines(&self) -> impl Iterator<Item = &Vec<String>> {
+        let header = (!self.names.is_empty()).then_some(&self.names);
+        header.into_iter().chain(&self.rows)
+    }
 }
 
 /// RFC 4180 with line feeds: fields in quotes where they must be, quotes doubled.
-fn csv(value: &Value) -> String {
-    let (names, rows) = columns(value);
-    let quote = |cell: &String| match cell.contains([',', '"', '\n', '\r']) {
+pub fn csv(columns: &Columns) -> String {
+    let line =
+        |row: &Vec<String>| row.iter().map(|cell| csv_quoted(cell)).collect::<Vec<_>>().join(",") + "\n";
+    columns.lines().map(line).collect()
+}
+
+/// A value as one field of CSV.
+pub fn csv_cell(value: &Value) -> String {
+    csv_quoted(&flat(value))
+}
+
+fn csv_quoted(cell: &str) -> String {
+    match cell.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", cell.replace('"', "\"\"")),
-        false => cell.clone(),
-    };
-    let header = (!names.is_empty()).then_some(names);
-    let lines =
-        header.iter().chain(&rows).map(|row| row.iter().map(quote).collect::<Vec<_>>().join(",") + "\n");
-    lines.collect()
+        false => cell.to_owned(),
+    }
 }
 
 /// Columns aligned by characters, two blanks between them.
-fn table(value: &Value) -> String {
-    let (names, rows) = columns(value);
-    let header = (!names.is_empty()).then_some(names);
+pub fn table(columns: &Columns) -> String {
     let lines: Vec<Vec<String>> =
-        header.iter().chain(&rows).map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
-    let width =
-        |column: usize| lines.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..).map_while(width).collect();
+        columns.lines().map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
+    let mut widths: Vec<usize> = Vec::new();
+    for row in &lines {
+        widths.resize(widths.len().max(row.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().clamp(*width, WIDEST_COLUMN);
+        }
+    }
     let mut text = String::new();
     for row in &lines {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
@@ -156,7 +196,13 @@ fn flat(value: &Value) -> String {
     }
 }
 
-fn scalar(value: &Value) -> String {
+/// A value on one line: lists and records as JSON.
+pub fn cell(value: &Value) -> String {
+    one_line(&flat(value))
+}
+
+/// A plain value as text.
+pub fn scalar(value: &Value) -> String {
     match value {
         Value::Null | Value::List(_) | Value::Record(_) => String::new(),
         Value::Bool(true) => "True".into(),
