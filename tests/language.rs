@@ -6,11 +6,20 @@
 
 #![allow(clippy::expect_used, reason = "what a test expects of its ground")]
 
+#[path = "language/check.rs"]
+mod check;
 #[path = "language/documentation.rs"]
 mod documentation;
+#[path = "language/explain.rs"]
+mod explain;
 #[path = "language/good.rs"]
 mod good;
+#[path = "language/parts.rs"]
+mod parts;
+#[path = "language/schema.rs"]
+mod schema;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -43,7 +52,7 @@ fn report_of(tree: &Path) -> String {
 fn every_mistake_is_reported_at_its_place_with_its_remedy() {
     let mut different = Vec::new();
     let trees = bad_trees();
-    assert!(trees.len() > 30, "only {} files with mistakes were found", trees.len());
+    assert!(trees.len() >= 60, "only {} files with mistakes were found", trees.len());
     for (tree, expected) in trees {
         let report = report_of(&tree);
         if report.is_empty() {
@@ -64,6 +73,21 @@ fn mistakes_are_reported_in_the_order_of_the_file() {
     let lines: Vec<usize> = report.diagnostics().iter().map(|one| one.position().0).collect();
     assert_eq!(lines.len(), 10, "{}", report.render(false));
     assert!(lines.is_sorted(), "{lines:?}");
+}
+
+#[test]
+fn a_dozen_different_mistakes_in_four_files_are_told_in_one_run_for_people_and_for_programs() {
+    let tree = Path::new(BAD).join("twelve_mistakes/tree.toml");
+    let (_, report) = load(&tree, &LoadOptions::default()).expect("a readable file");
+    let codes: BTreeSet<&str> = report.diagnostics().iter().map(|one| one.code.name()).collect();
+    assert!(codes.len() >= 12, "{codes:?}");
+    assert_eq!(report.files_with_findings(), 5);
+    let expected = tree.with_file_name("report.json");
+    let printed = format!("{:#}\n", report.to_json());
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(&expected, &printed).expect("the report can be written");
+    }
+    assert_eq!(std::fs::read_to_string(&expected).expect("the expected report"), printed);
 }
 
 #[test]
@@ -112,8 +136,9 @@ fn a_file_of_thousands_of_queries_is_checked_soon_and_without_deep_recursion() {
     for index in 0..count {
         text.push_str(&format!("q{index} = {{ value = \"q{}\" }}\n", index + 1));
     }
-    let chain = format!("{text}q{count} = {{ command = \"core show version\" }}\n[tree]\n");
-    let circle = format!("{text}q{count} = {{ value = \"q0\" }}\n[tree]\n");
+    let tree = "[tree]\n\"a\" = { query = \"q0\" }\n";
+    let chain = format!("{text}q{count} = {{ command = \"core show version\" }}\n{tree}");
+    let circle = format!("{text}q{count} = {{ value = \"q0\" }}\n{tree}");
     for (text, errors) in [(chain, 0), (circle, 1)] {
         std::fs::write(&path, text).expect("a file");
         let (_, report) = load(&path, &LoadOptions::default()).expect("a readable file");

@@ -2,11 +2,13 @@
 
 mod cat;
 mod check;
+mod color;
 mod completions;
 mod connect;
 mod daemon;
 mod demo;
 mod error;
+mod explain;
 mod init;
 mod list;
 mod logging;
@@ -15,6 +17,7 @@ mod mount;
 mod open;
 mod query;
 mod record;
+mod schema;
 mod test;
 mod tree;
 mod umount;
@@ -65,8 +68,12 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Write a first tree file for this machine's Asterisk
     Init(init::InitArgs),
-    /// Report every mistake in a tree file; asks no server
+    /// Report every mistake in tree files; asks no server
     Check(check::CheckArgs),
+    /// Print the JSON Schema of tree files, for editors
+    Schema,
+    /// Tell what a finding of `check` means, and how it is put right
+    Explain(explain::ExplainArgs),
     /// Show the tree as `tree` would show the mount
     Tree(tree::TreeArgs),
     /// List a directory of the tree, without a mount
@@ -129,6 +136,8 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Schema => schema::run(),
         Command::Tree(args) => tree::run(&args),
         Command::Ls(args) => list::run(&args),
         Command::Cat(args) => cat::run(&args),

@@ -1,11 +1,11 @@
 //! From arguments to a tree that can be read.
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
+use super::color::Color;
 use super::connect;
 use super::{CliError, ServerSelection, TreeSelection};
 use crate::ami::Client;
@@ -21,7 +21,7 @@ pub fn model(path: &Path, server: &ServerSelection) -> Result<Model, CliError> {
     let options = LoadOptions { templates: server.templates.clone() };
     let loaded = load(path, &options).map_err(|error| CliError::File { path: path.to_owned(), error })?;
     let (model, report) = loaded;
-    eprint!("{}", report.render(std::io::stderr().is_terminal()));
+    eprint!("{}", report.render(Color::Auto.on_stderr()));
     model.ok_or(CliError::Mistakes)
 }
 

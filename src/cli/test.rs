@@ -8,6 +8,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::CliError;
 use super::check::counted;
+use super::color::Color;
 use crate::language::{LoadOptions, Model, Reader, load};
 use crate::testing::{Blessing, Case, Failure, TestFile, bless, run as run_case};
 
@@ -79,7 +80,7 @@ fn test_file(
 ) -> Result<(), CliError> {
     let failed = |error| CliError::File { path: path.to_owned(), error };
     let (file, report) = TestFile::load(path).map_err(failed)?;
-    eprint!("{}", report.render(std::io::stderr().is_terminal()));
+    eprint!("{}", report.render(Color::Auto.on_stderr()));
     let Some(file) = file else {
         tally.mistaken = true;
         return Ok(());
@@ -130,7 +131,7 @@ fn model(file: &TestFile, case: &Case) -> Result<Option<Model>, CliError> {
     let options = LoadOptions { templates: file.templates.clone() };
     let failed = |error| CliError::File { path: file.tree.clone(), error };
     let (model, report) = load(&file.tree, &options).map_err(failed)?;
-    let styled = std::io::stderr().is_terminal();
+    let styled = Color::Auto.on_stderr();
     let Some(mut model) = model else {
         eprint!("{}", report.render(styled));
         return Ok(None);

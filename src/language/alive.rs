@@ -6,7 +6,9 @@ use regex::Regex;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::code::Code;
 use super::document::{Section, Text};
+use super::keys;
 use super::load::Loader;
 use super::model::{Content, Entry, EventLog, Write};
 use super::path::Segment;
@@ -25,8 +27,7 @@ pub fn write(
     bound: &[String],
 ) -> Option<Write> {
     let table = loader.reader.table("`write`", value)?;
-    let section =
-        Section::open(&mut loader.reader, "`write`", table, &["command", "action", "match", "timeout"]);
+    let section = Section::open(&mut loader.reader, "`write`", table, keys::WRITE);
     let at = format!("{title}: write");
     let sent = Sent { at: &at, bound: Some(bound.to_vec()), also: vec!["input"], query: None };
     let present: Vec<&str> =
@@ -36,13 +37,19 @@ pub fn write(
         ["action"] => query::action(loader, &section, &sent),
         [] if section.misspelt => None,
         _ => {
-            let (message, label) = match present[..] {
-                [] => (format!("`write` of {title} does nothing"), "what should happen?".to_owned()),
-                _ => (format!("`write` of {title} does two things"), format!("has {}", quoted(&present))),
+            let (code, message, label) = match present[..] {
+                [] => {
+                    let message = format!("`write` of {title} does nothing");
+                    (Code::NoSource, message, "what should happen?".to_owned())
+                }
+                _ => {
+                    let message = format!("`write` of {title} does two things");
+                    (Code::SeveralSources, message, format!("has {}", quoted(&present)))
+                }
             };
             let help =
                 Some("give it one of `command` and `action`, in which `input` is what was written".into());
-            loader.reader.error(value.span(), message, label, help);
+            loader.reader.finding(code, value.span(), message, label, help);
             None
         }
     };
@@ -65,7 +72,7 @@ pub fn events(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Event
     let Some(table) = value.get_ref().as_table() else {
         return Some(EventLog { names: names(loader, "`events`", value)?, filter: None, size: LOG_SIZE });
     };
-    let section = Section::open(&mut loader.reader, "`events`", table, &["names", "where", "size"]);
+    let section = Section::open(&mut loader.reader, "`events`", table, keys::EVENTS);
     let filter = section.text(&mut loader.reader, "where").map(|text| {
         let what = "which events are logged";
         loader.event_expression(&text, what)
@@ -77,7 +84,13 @@ pub fn events(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Event
     let Some(value) = section.get("names") else {
         if !section.misspelt {
             let help = Some("write `names = [\"PeerStatus\"]`, or `names = \"*\"` for every event".into());
-            loader.reader.error(value.span(), "`events` names no event", "`names` is missing", help);
+            loader.reader.finding(
+                Code::NoEvents,
+                value.span(),
+                "`events` names no event",
+                "`names` is missing",
+                help,
+            );
         }
         return None;
     };
@@ -102,7 +115,13 @@ fn names(loader: &mut Loader, what: &str, value: &Spanned<DeValue<'_>>) -> Optio
     let texts: Vec<_> = items.iter().filter_map(|item| loader.reader.text(what, item)).collect();
     if items.is_empty() {
         let help = Some("name the events, or write `\"*\"` for every one".into());
-        loader.reader.error(value.span(), format!("{what} names no event"), "which ones?", help);
+        loader.reader.finding(
+            Code::NoEvents,
+            value.span(),
+            format!("{what} names no event"),
+            "which ones?",
+            help,
+        );
     }
     if texts.len() < items.len() || items.is_empty() {
         return None;
@@ -136,7 +155,7 @@ fn size(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<usize> {
         None => "`size` of `events` is not a size",
     };
     let help = Some("write a size from `\"16k\"` to `\"256M\"`: a log is held in memory".into());
-    loader.reader.error(value.span(), message, "not such a size", help);
+    loader.reader.finding(Code::InvalidSize, value.span(), message, "not such a size", help);
     None
 }
 
@@ -151,7 +170,13 @@ pub fn check(loader: &mut Loader, entries: &[Entry]) {
         if matches!(entry.content, Content::Events(_)) && entry.path.variables().next().is_some() {
             let help = Some("write one log, and select with `where` what it holds".into());
             let message = "the path of an event log cannot hold a path variable";
-            loader.reader.error(entry.span.clone(), message, "one log for each record", help);
+            loader.reader.finding_at(
+                Code::LogPerRecord,
+                entry.place.clone(),
+                message,
+                "one log for each record",
+                help,
+            );
         }
         let message = match &entry.path.segments[..] {
             [Segment::Literal(directory), _, ..] => {
@@ -166,24 +191,36 @@ pub fn check(loader: &mut Loader, entries: &[Entry]) {
         let help = format!(
             "move it into a directory: \"{example}\"; what is alive is mounted there once more, with writing"
         );
-        loader.reader.error(entry.span.clone(), message, "no directory for it", Some(help));
+        loader.reader.finding_at(
+            Code::AliveAtTop,
+            entry.place.clone(),
+            message,
+            "no directory for it",
+            Some(help),
+        );
     }
     for entry in entries {
         let Some(Segment::Literal(directory)) = entry.path.segments.first() else { continue };
         let Some(first) = alive.get(directory.as_str()) else { continue };
-        let (line, _) = loader.reader.source.position(first.span.start);
+        let line = first.place.line_seen_from(&entry.place.source);
         if entry.path.segments.len() == 1 && entry.when.is_some() {
-            let help = Some(format!("leave `when` out, or move the entry in line {line} elsewhere"));
+            let help = Some(format!("leave `when` out, or move the entry in {line} elsewhere"));
             let message = format!("`{directory}` holds what is alive and has to be there all the time");
-            loader.reader.error(entry.span.clone(), message, "has a `when`", help);
+            loader.reader.finding_at(Code::AliveWithWhen, entry.place.clone(), message, "has a `when`", help);
         }
         if !entry.is_alive() && entry.path.variables().next().is_some() {
             let help = Some(format!(
                 "move it to another top-level directory: everything in `{directory}` is served without the \
-                 kernel's memory, because of line {line}"
+                 kernel's memory, because of {line}"
             ));
             let message = format!("this stands for many paths in `{directory}`, where reading is slow");
-            loader.reader.warning(entry.span.clone(), message, "beside what is alive", help);
+            loader.reader.finding_at(
+                Code::ManyBesideAlive,
+                entry.place.clone(),
+                message,
+                "beside what is alive",
+                help,
+            );
         }
     }
     for one in std::mem::take(&mut loader.reads_of_pid) {
@@ -194,8 +231,6 @@ pub fn check(loader: &mut Loader, entries: &[Entry]) {
             "leave it out, or move the entry into a directory with a control file or an event log".to_owned();
         let message =
             "`caller.pid` is not known here: content is kept for a user, whichever of his processes reads";
-        let severity = super::diagnostic::Severity::Error;
-        let label = "not of one process".to_owned();
-        loader.reader.finding(severity, one.source, one.span, message.to_owned(), label, Some(help));
+        loader.reader.finding_at(Code::UnknownProcess, one.place, message, "not of one process", Some(help));
     }
 }

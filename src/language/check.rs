@@ -1,15 +1,16 @@
 //! What can only be checked when the whole file is read: names, and paths that collide.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use super::alive;
-use super::diagnostic::{Severity, nearest, suggestion};
+use super::code::Code;
+use super::diagnostic::{nearest, suggestion};
 use super::graph::QueryGraph;
 use super::load::{Loader, NamesRead};
 use super::model::{Content, Entry, QueryId, Variable};
 use super::path::Segment;
 use super::tags::Tags;
+use super::{links, shapes, usage};
 
 /// Resolves what queries mention, and reports what does not fit together.
 pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
@@ -30,10 +31,17 @@ pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
     }
     check_needs(loader, variables, &parameters);
     check_one(loader, &parameters);
-    graph.with_needs(loader, variables, &parameters).report_cycles(loader, "need");
+    let needs = graph.with_needs(loader, variables, &parameters);
+    needs.report_cycles(loader, "need");
     check_variables(loader, variables, entries, &parameters);
     check_paths(loader, entries);
     alive::check(loader, entries);
+    // what could not be read may be what uses a query, or what a link leads to
+    if !loader.reader.report.has_errors() {
+        usage::check(loader, &reads, variables, entries, &needs);
+        shapes::check(loader, &reads, variables);
+        links::check(loader, entries);
+    }
 }
 
 fn check_names(
@@ -52,14 +60,8 @@ fn check_names(
         if bindings.contains(name.as_str()) {
             if !bound(name) {
                 let help = Some(format!("only a path with the path variable of `{name}` has it"));
-                report_name(
-                    loader,
-                    read,
-                    name,
-                    format!("`{name}` is not set on this path"),
-                    "not on this path",
-                    help,
-                );
+                let message = format!("`{name}` is not set on this path");
+                report_name(loader, read, name, Code::UnsetVariable, message, "not on this path", help);
             }
             continue;
         }
@@ -69,7 +71,7 @@ fn check_names(
                 let message = format!(
                     "query `{name}` is asked once for each `{missing}`, which this path does not set"
                 );
-                report_name(loader, read, name, message, "cannot be asked here", help);
+                report_name(loader, read, name, Code::UnsetVariable, message, "cannot be asked here", help);
             }
             continue;
         }
@@ -79,7 +81,7 @@ fn check_names(
                            for everybody"
                     .to_owned();
             let help = Some("read it in the `render`, `template` or `symlink` of an entry".into());
-            report_name(loader, read, name, message, "depends on who reads", help);
+            report_name(loader, read, name, Code::UnknownReader, message, "depends on who reads", help);
             continue;
         }
         // that everybody has a name is no hint for who meant another one
@@ -90,17 +92,15 @@ fn check_names(
             Some(bound) => known.chain(bound.iter().map(String::as_str)).collect(),
             None => known.chain(bindings.iter().copied()).collect(),
         };
-        let help = suggestion(name, known.iter().copied()).or_else(|| {
-            Some(format!("declare it: `[query.{name}]`, or `[each.{name}]` for a path variable"))
+        let near = nearest(name, known.iter().copied());
+        let help = near.map(|near| format!("did you mean `{near}`?"));
+        let help = help.or_else(|| word_of_elsewhere(name).map(str::to_owned)).or_else(|| {
+            let listed = suggestion(name, known.iter().copied());
+            let declare = || format!("declare it: `[query.{name}]`, or `[each.{name}]` for a path variable");
+            Some(format!("{}; a text stands in quotes: `'{name}'`", listed.unwrap_or_else(declare)))
         });
-        report_name(
-            loader,
-            read,
-            name,
-            format!("there is no query or variable `{name}`"),
-            "unknown name",
-            help,
-        );
+        let message = format!("there is no query or variable `{name}`");
+        report_name(loader, read, name, Code::UnknownName, message, "unknown name", help);
     }
 }
 
@@ -108,20 +108,32 @@ fn report_name(
     loader: &mut Loader,
     read: &NamesRead,
     name: &str,
+    code: Code,
     message: String,
     label: &str,
     help: Option<String>,
 ) {
-    let help = match read.named_in_line {
-        Some(line) => help.map(|help| format!("{help} (line {line} of the tree file leads here)")),
-        None => help,
-    };
-    let range = find_name(&read.text, name);
-    let span = match &read.literal {
-        Some(literal) => read.source.inside_string(literal, &range),
-        None => range,
-    };
-    loader.reader.finding(Severity::Error, Arc::clone(&read.source), span, message, label.into(), help);
+    let place = read.place(find_name(&read.text, name));
+    match &read.named_at {
+        Some(from) => {
+            loader.reader.finding_beside(code, &place, (from, "leads here"), message, label, help);
+        }
+        None => loader.reader.finding_at(code, place, message, label, help),
+    }
+}
+
+/// Where a word means something that means nothing here.
+fn word_of_elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "row" => "`row` is the record for which the `fields` of a query are computed",
+        "result" => {
+            "`result` is the answer to the `command`, `action` or `data` of the entry itself, in its `render` or \
+             `template`"
+        }
+        "input" => "`input` is what was written, in the `command` or `action` of `write`",
+        "event" => "`event` is an event, in `on` and `finds` of `refresh` and in `where` of `events`",
+        _ => return None,
+    })
 }
 
 /// Where a name is read in a template or expression.
@@ -139,19 +151,19 @@ fn check_needs(loader: &mut Loader, variables: &[Variable], parameters: &[BTreeS
             for binding in &parameters[need.0] {
                 let sources = variables.iter().filter(|variable| variable.binding == *binding).count();
                 if sources != 1 {
-                    findings.push((query.span.clone(), query.name.clone(), binding.clone()));
+                    findings.push((query.place.clone(), query.name.clone(), binding.clone()));
                 }
             }
         }
     }
-    for (span, name, binding) in findings {
+    for (place, name, binding) in findings {
         let help = Some(format!(
             "let the needed query mention a variable that only one `[each]` sets, not `{binding}`"
         ));
         let message = format!(
             "query `{name}` needs one that is asked for each `{binding}`, which several `[each]` set"
         );
-        loader.reader.error(span, message, "which records?", help);
+        loader.reader.finding_at(Code::AmbiguousRecords, place, message, "which records?", help);
     }
 }
 
@@ -162,7 +174,7 @@ fn check_one(loader: &mut Loader, parameters: &[BTreeSet<String>]) {
         let Some(query) = query else { continue };
         if !query.refresh.finds.is_empty() && (query.key.is_none() || !parameters[index].is_empty()) {
             let message = "`finds` belongs to a query that gives a list whose records have a `key`";
-            findings.push((query.span.clone(), message, "add `key`, or leave `finds` out"));
+            findings.push((query.place.clone(), message, "add `key`, or leave `finds` out"));
         }
         let Some(one) = query.refresh.one else { continue };
         let (message, help) = if !parameters[index].is_empty() {
@@ -177,10 +189,10 @@ fn check_one(loader: &mut Loader, parameters: &[BTreeSet<String>]) {
         } else {
             continue;
         };
-        findings.push((query.span.clone(), message, help));
+        findings.push((query.place.clone(), message, help));
     }
-    for (span, message, help) in findings {
-        loader.reader.error(span, message, "its `refresh`", Some(help.into()));
+    for (place, message, help) in findings {
+        loader.reader.finding_at(Code::InvalidRefresh, place, message, "its `refresh`", Some(help.into()));
     }
 }
 
@@ -220,13 +232,15 @@ fn check_variables(
             if let Some(missing) = needed.into_iter().find(|needed| !bound.contains(&needed.as_str()))
                 && reported.insert((variable.name.as_str(), missing.clone()))
             {
-                let (message, help) = if missing == variable.binding {
+                let (code, message, help) = if missing == variable.binding {
                     (
+                        Code::CircularVariable,
                         format!("`{{{name}}}` ranges over something of itself"),
                         "let `in` name a query that can be asked without it".to_owned(),
                     )
                 } else {
                     (
+                        Code::UnsetVariable,
                         format!(
                             "`{{{name}}}` ranges over something of `{missing}`, which this path does not set \
                              before it"
@@ -235,16 +249,19 @@ fn check_variables(
                     )
                 };
                 let help = Some(help);
-                loader.reader.error(entry.span.clone(), message, "in this path", help);
+                loader.reader.finding_at(code, entry.place.clone(), message, "in this path", help);
             }
             bound.push(&variable.binding);
         }
     }
     for variable in variables {
-        if variable.key.is_none() && loader.query_names.contains_key(variable.records.text.trim()) {
+        let query = loader.query_names.get(variable.records.text.trim());
+        let query = query.and_then(|query| loader.queries[query.0].as_ref());
+        // lines name themselves
+        if variable.key.is_none() && query.is_some_and(|query| shapes::fieldless(query).is_none()) {
             let help = Some("add `key = \"…\"` here or to the query: the field that names a record".into());
             let message = format!("each `{}` does not say which field names a record", variable.name);
-            loader.reader.error(variable.span.clone(), message, "no key", help);
+            loader.reader.finding_at(Code::NoKey, variable.place.clone(), message, "no key", help);
         }
     }
 }
@@ -257,10 +274,11 @@ fn check_paths(loader: &mut Loader, entries: &[Entry]) {
     let mut files: HashMap<&[Segment], &Entry> = HashMap::new();
     for entry in entries {
         if let Some(first) = files.insert(&entry.path.segments, entry) {
-            let (line, _) = loader.reader.source.position(first.span.start);
+            let line = first.place.line_seen_from(&entry.place.source);
             let help = Some("leave one of them out".into());
-            let message = format!("this path stands here twice, first in line {line}");
-            loader.reader.error(entry.span.clone(), message, "the same path again", help);
+            let message = format!("this path stands here twice, first in {line}");
+            let (code, first) = (Code::DuplicatePath, (&first.place, "first here"));
+            loader.reader.finding_beside(code, &entry.place, first, message, "the same path again", help);
         }
     }
     for entry in entries {
@@ -268,7 +286,7 @@ fn check_paths(loader: &mut Loader, entries: &[Entry]) {
             let help =
                 Some(format!("name it otherwise: the mount's own state stands in `{STATUS_DIRECTORY}`"));
             let message = format!("`{STATUS_DIRECTORY}` at the mount point is taken");
-            loader.reader.error(entry.span.clone(), message, "taken", help);
+            loader.reader.finding_at(Code::ReservedPath, entry.place.clone(), message, "taken", help);
         }
     }
     for entry in entries.iter().filter(|entry| matches!(entry.content, Content::Events(_))) {
@@ -276,10 +294,11 @@ fn check_paths(loader: &mut Loader, entries: &[Entry]) {
         let Some(Segment::Literal(name)) = rotated.last_mut() else { continue };
         name.push_str(".1");
         if let Some(other) = files.get(&rotated[..]) {
-            let (line, _) = loader.reader.source.position(entry.span.start);
+            let line = entry.place.line_seen_from(&other.place.source);
             let help = Some("give one of them another name".into());
-            let message = format!("the log in line {line} takes this name when it is rotated");
-            loader.reader.error(other.span.clone(), message, "taken", help);
+            let message = format!("the log in {line} takes this name when it is rotated");
+            let (code, log) = (Code::DuplicatePath, (&entry.place, "the log"));
+            loader.reader.finding_beside(code, &other.place, log, message, "taken", help);
         }
     }
     for entry in entries {
@@ -287,10 +306,11 @@ fn check_paths(loader: &mut Loader, entries: &[Entry]) {
             if let Some(file) = files.get(&entry.path.segments[..length])
                 && !matches!(file.content, Content::Directory)
             {
-                let (line, _) = loader.reader.source.position(file.span.start);
+                let line = file.place.line_seen_from(&entry.place.source);
                 let help = Some("a path is either a file or a directory: rename one of them".into());
-                let message = format!("the entry in line {line} is a file, so nothing can stand below it");
-                loader.reader.error(entry.span.clone(), message, "below a file", help);
+                let message = format!("the entry in {line} is a file, so nothing can stand below it");
+                let (code, file) = (Code::BelowFile, (&file.place, "the file"));
+                loader.reader.finding_beside(code, &entry.place, file, message, "below a file", help);
                 break;
             }
         }

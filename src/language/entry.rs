@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use encoding_rs::Encoding;
+use toml::de::DeTable;
 
 use super::alive;
+use super::code::Code;
 use super::diagnostic::suggestion;
 use super::document::{Section, Text};
+use super::keys;
+use super::links::FixedLink;
 use super::load::{Loader, NamesRead, ReadOfPid};
 use super::model::{Content, Entry, Format, OnError, Printed, Query, QueryId, Variable};
+use super::parts::Table;
 use super::path::{Pattern, Segment};
 use super::query::{self, quoted};
+use super::secrets;
 use super::server;
 use super::source::Span;
 use super::templates::TextKind;
@@ -19,11 +24,21 @@ use super::templates::TextKind;
 /// The keys that say what stands at a path.
 const CONTENTS: [&str; 9] =
     ["text", "symlink", "command", "action", "data", "query", "render", "template", "events"];
-#[rustfmt::skip]
-const KNOWN: [&str; 25] = [
-    "text", "symlink", "command", "action", "data", "query", "render", "template", "events", "write",
-    "as", "when", "mode", "uid", "gid", "on_error",
-    "parse", "search", "filter", "rows", "key", "needs", "refresh", "timeout", "max_stale",
+
+/// Character sets to suggest; each has more names, and there are more of them.
+const CHARACTER_SETS: [&str; 12] = [
+    "utf-8",
+    "latin1",
+    "iso-8859-2",
+    "iso-8859-15",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "koi8-r",
+    "koi8-u",
+    "gbk",
+    "shift_jis",
+    "euc-kr",
 ];
 
 /// The permissions of what is alive, where the tree file does not say: whoever writes acts on the
@@ -36,21 +51,54 @@ fn mode_of_alive(content: &Content, written: bool) -> Option<u16> {
     }
 }
 
+/// Reads `encoding`: a character set by a name that the web knows it by.
+fn encoding(loader: &mut Loader, section: &Section<'_, '_>) -> Option<&'static Encoding> {
+    let Text { value, span } = section.text(&mut loader.reader, "encoding")?;
+    let found = Encoding::for_label(value.as_bytes());
+    if let Some(set) = found.filter(|set| set.output_encoding() == *set) {
+        return Some(set);
+    }
+    let message = match found {
+        Some(set) => format!("content cannot be shown in {}", set.name()),
+        None => format!("there is no character set `{value}`"),
+    };
+    let help = suggestion(&value.to_ascii_lowercase(), CHARACTER_SETS);
+    loader.reader.finding(Code::UnknownEncoding, span, message, "unknown character set", help);
+    None
+}
+
 /// Reads every entry.
-pub fn read(loader: &mut Loader, value: Option<&Spanned<DeValue<'_>>>, variables: &[Variable]) -> Vec<Entry> {
-    let Some(table) = value.and_then(|value| loader.reader.table("`tree`", value)) else { return Vec::new() };
+pub fn read(loader: &mut Loader, tables: &[Table<'_>], variables: &[Variable]) -> Vec<Entry> {
     let mut entries = Vec::new();
-    for (path, value) in table {
-        let title = format!("entry \"{}\"", path.get_ref());
-        let Some(pattern) = loader.pattern(path.get_ref(), &path.span()) else { continue };
-        let Some(table) = value.get_ref().as_table() else {
-            let found = format!("expected a table, found {}", value.get_ref().type_str());
-            let help = Some(format!("write what it is: `\"{}\" = {{ text = \"…\" }}`", path.get_ref()));
-            loader.reader.error(value.span(), format!("{title} must be a table"), found, help);
-            continue;
-        };
-        let reading = EntryReading { title: &title, path: pattern, span: path.span(), variables };
-        entries.extend(reading.read(loader, table));
+    for (part, value) in tables {
+        loader.reader.source = Arc::clone(&part.source);
+        let Some(table) = loader.reader.table("`tree`", value) else { continue };
+        for (path, value) in table {
+            let title = format!("entry \"{}\"", path.get_ref());
+            let Some(pattern) = loader.pattern(path.get_ref(), &path.span()) else { continue };
+            let Some(table) = value.get_ref().as_table() else {
+                let found = format!("expected a table, found {}", value.get_ref().type_str());
+                let help = Some(format!("write what it is: `\"{}\" = {{ text = \"…\" }}`", path.get_ref()));
+                loader.reader.finding(
+                    Code::WrongType,
+                    value.span(),
+                    format!("{title} must be a table"),
+                    found,
+                    help,
+                );
+                continue;
+            };
+            let reading = EntryReading { title: &title, path: pattern, span: path.span(), variables };
+            let entry = reading.read(loader, table);
+            let target = table.get("symlink").filter(|_| entry.is_some());
+            if let Some((value, target)) = target.and_then(|value| Some((value, value.get_ref().as_str()?)))
+                && !target.contains('{')
+            {
+                let place = loader.reader.place(value.span());
+                loader.fixed_links.push(FixedLink { entry: entries.len(), target: target.to_owned(), place });
+            }
+            entries.extend(entry);
+        }
     }
     entries
 }
@@ -64,13 +112,15 @@ struct EntryReading<'a> {
 
 impl EntryReading<'_> {
     fn read(self, loader: &mut Loader, table: &DeTable<'_>) -> Option<Entry> {
-        let section = Section::open(&mut loader.reader, self.title, table, &KNOWN);
+        let section = Section::open(&mut loader.reader, self.title, table, keys::ENTRY);
         let bound = self.bound(loader);
         let when = section.text(&mut loader.reader, "when");
-        let when = when.and_then(|text| loader.expression(&text, Some(bound.clone()), vec![], None));
+        let when =
+            when.and_then(|text| loader.condition(&text, Some(bound.clone()), "the entry is never there"));
         let mut attributes = server::attributes(&mut loader.reader, &section);
         let write = section.get("write").map(|value| alive::write(loader, value, self.title, &bound));
         let on_error = server::on_error(&mut loader.reader, &section);
+        let encoding = encoding(loader, &section);
         let before = loader.reads.len();
         let content = self.content(loader, &section, &bound)?;
         let personal = loader.reads[before..].iter().any(NamesRead::reads_caller);
@@ -78,19 +128,30 @@ impl EntryReading<'_> {
         if let Some(mode) = mode_of_alive(&content, write.is_some()) {
             attributes.mode.get_or_insert(mode);
         }
+        if let Some(shown) = loader.secret_shown(&section, &content, &loader.reads[before..]) {
+            let mode = *attributes.mode.get_or_insert(secrets::MODE);
+            loader.check_secret_mode(&section, mode, &shown);
+        }
         let write = write.map_or(Some(None), |write| write.map(Some))?;
         if on_error == Some(OnError::Empty)
             && matches!(content, Content::Link(_))
             && let Some(value) = section.get("on_error")
         {
             let help = Some("write `on_error = \"error\"`, or leave it out".into());
-            loader.reader.error(value.span(), "a link cannot be empty", "beside `symlink`", help);
+            loader.reader.finding(
+                Code::EmptyLink,
+                value.span(),
+                "a link cannot be empty",
+                "beside `symlink`",
+                help,
+            );
         }
         let on_error = on_error.unwrap_or(match (&content, loader.defaults.on_error) {
             (Content::Link(_), OnError::Empty) => OnError::Error,
             (_, default) => default,
         });
-        Some(Entry { path: self.path, span: self.span, content, attributes, when, on_error, personal, write })
+        let place = loader.reader.place(self.span);
+        Some(Entry { path: self.path, place, content, attributes, when, encoding, on_error, personal, write })
     }
 
     fn note_reads_of_pid(&self, loader: &mut Loader, from: usize) {
@@ -99,13 +160,8 @@ impl EntryReading<'_> {
             _ => None,
         };
         for read in &loader.reads[from..] {
-            let source = &read.source;
-            let reads = read.reads_of_pid().map(|span| ReadOfPid {
-                directory: directory.clone(),
-                source: Arc::clone(source),
-                span,
-            });
-            loader.reads_of_pid.extend(reads);
+            let reads = read.reads_of_pid();
+            loader.reads_of_pid.extend(reads.map(|place| ReadOfPid { directory: directory.clone(), place }));
         }
     }
 
@@ -116,7 +172,7 @@ impl EntryReading<'_> {
             if self.path.variables().take(index).any(|outer| outer == name) {
                 let help = Some("declare a second one that ranges over the same".into());
                 let message = format!("`{{{name}}}` stands twice in one path");
-                loader.reader.error(self.span.clone(), message, "twice", help);
+                loader.reader.finding(Code::RepeatedVariable, self.span.clone(), message, "twice", help);
                 continue;
             }
             if let Some(variable) = self.variables.iter().find(|variable| variable.name == name) {
@@ -128,7 +184,13 @@ impl EntryReading<'_> {
             let help = suggestion(name, self.variables.iter().map(|variable| variable.name.as_str()))
                 .or_else(|| Some(format!("declare it: `[each.{name}]` with `in = \"…\"`")));
             let span = start..start + name.len() + 2;
-            loader.reader.error(span, format!("there is no path variable `{name}`"), "not declared", help);
+            loader.reader.finding(
+                Code::UnknownVariable,
+                span,
+                format!("there is no path variable `{name}`"),
+                "not declared",
+                help,
+            );
         }
         bound
     }
@@ -147,7 +209,7 @@ impl EntryReading<'_> {
                 let message = format!("{} cannot have `write` beside `{one}`", self.title);
                 let label = if one == "events" { "a log is only read" } else { "a link is not written to" };
                 let help = Some("split it into two entries, or leave one of them out".into());
-                loader.reader.error(self.span.clone(), message, label, help);
+                loader.reader.finding(Code::MisplacedWrite, self.span.clone(), message, label, help);
                 return None;
             }
             [] if self.path.directory => {
@@ -159,7 +221,13 @@ impl EntryReading<'_> {
                 let help =
                     format!("give it one of {}, or end the path in `/` for a directory", quoted(&CONTENTS));
                 let message = format!("{} says nothing of its content", self.title);
-                loader.reader.error(self.span.clone(), message, "what should stand here?", Some(help));
+                loader.reader.finding(
+                    Code::NoContent,
+                    self.span.clone(),
+                    message,
+                    "what should stand here?",
+                    Some(help),
+                );
                 return None;
             }
             [one, ..] if self.path.directory => return self.directory_with(loader, one),
@@ -168,7 +236,13 @@ impl EntryReading<'_> {
             _ => {
                 let help = Some("split it into two entries, or leave one of them out".into());
                 let message = format!("{} has more than one content: {}", self.title, quoted(&present));
-                loader.reader.error(self.span.clone(), message, "one content, please", help);
+                loader.reader.finding(
+                    Code::SeveralContents,
+                    self.span.clone(),
+                    message,
+                    "one content, please",
+                    help,
+                );
                 return None;
             }
         }
@@ -242,7 +316,7 @@ impl EntryReading<'_> {
             false => ("ends in `/`", "leave the `/` at the end out"),
         };
         let message = format!("{} is a directory and cannot have `{key}`", self.title);
-        loader.reader.error(self.span.clone(), message, label, Some(help.into()));
+        loader.reader.finding(Code::ContentOfDirectory, self.span.clone(), message, label, Some(help.into()));
         None
     }
 
@@ -264,7 +338,13 @@ impl EntryReading<'_> {
         let found = Format::NAMES.into_iter().find(|(name, _)| *name == value);
         if found.is_none() {
             let help = suggestion(&value, Format::NAMES.iter().map(|(name, _)| *name));
-            loader.reader.error(span, format!("there is no format `{value}`"), "unknown format", help);
+            loader.reader.finding(
+                Code::UnknownFormat,
+                span,
+                format!("there is no format `{value}`"),
+                "unknown format",
+                help,
+            );
         }
         Some(Some(found?.1))
     }
@@ -275,12 +355,14 @@ impl EntryReading<'_> {
         let printed = matches!(content, "query" | "command" | "action" | "data");
         let of_queries =
             ["parse", "search", "filter", "rows", "key", "needs", "refresh", "timeout", "max_stale"];
+        let shown = !matches!(content, "symlink" | "a directory" | "write" | "events");
         let fails = !matches!(content, "text" | "a directory" | "write" | "events");
         let wrong = of_queries
             .into_iter()
             .filter(|_| !asks)
             .chain((!printed).then_some("as"))
-            .chain((!fails).then_some("on_error"));
+            .chain((!fails).then_some("on_error"))
+            .chain((!shown).then_some("encoding"));
         for key in wrong {
             if let Some(key) = section.key(key) {
                 let beside = match content {
@@ -288,7 +370,13 @@ impl EntryReading<'_> {
                     content => format!("beside `{content}`"),
                 };
                 let message = format!("`{}` has no meaning {beside}", key.get_ref());
-                loader.reader.error(key.span(), message, "has no effect", Some("leave it out".into()));
+                loader.reader.finding(
+                    Code::MisplacedKey,
+                    key.span(),
+                    message,
+                    "has no effect",
+                    Some("leave it out".into()),
+                );
             }
         }
     }

@@ -8,10 +8,11 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::diagnostic::{Severity, suggestion};
+use super::code::Code;
+use super::diagnostic::suggestion;
 use super::document::Text;
 use super::load::{Loader, NamesRead};
-use super::source::{Span, TreeSource};
+use super::source::{Place, Span, TreeSource};
 use super::tags::{Reference, Tags};
 use super::templates::{TemplateName, TextKind};
 
@@ -49,6 +50,11 @@ impl TemplateFiles {
         read.map(|(path, _)| path.to_string_lossy().into_owned()).collect()
     }
 
+    /// The text of a template that was read.
+    pub fn source(&self, name: &Path) -> Option<&Arc<TreeSource>> {
+        self.known.get(name)?.as_ref().map(|file| &file.source)
+    }
+
     /// A file's text.
     fn read(&self, name: &Path) -> io::Result<(PathBuf, String)> {
         let folder = self.folder.as_ref().ok_or(io::ErrorKind::NotFound)?;
@@ -79,7 +85,9 @@ impl Loader {
         let Some(folder) = self.files.folder.clone() else { return };
         let mut pending = vec![PathBuf::new()];
         while let Some(below) = pending.pop() {
-            let Ok(entries) = std::fs::read_dir(folder.join(&below)) else { continue };
+            let path = folder.join(&below);
+            self.reader.report.looked_at(&path);
+            let Ok(entries) = std::fs::read_dir(path) else { continue };
             for entry in entries.flatten() {
                 let name = below.join(entry.file_name());
                 match entry.file_type() {
@@ -94,22 +102,30 @@ impl Loader {
         }
     }
 
+    /// A template's path and text.
+    fn read_template(&mut self, name: &Path) -> io::Result<(PathBuf, String)> {
+        if let Some(folder) = &self.files.folder {
+            self.reader.report.looked_at(folder.join(name));
+        }
+        self.files.read(name)
+    }
+
     /// A template of the folder, compiled once; `Ok(None)` if its mistakes are reported already.
     fn template_file(&mut self, name: &Path) -> io::Result<Option<TemplateFile>> {
         if let Some(known) = self.files.known.get(name) {
             return Ok(known.clone());
         }
-        let (path, text) = self.files.read(name)?;
+        let (path, text) = self.read_template(name)?;
         let source = Arc::new(TreeSource::new(path, text));
         let file = match self.templates.add(&name.to_string_lossy(), TextKind::Content, source.text()) {
             Ok(name) => Some(TemplateFile { name, source: Arc::clone(&source) }),
             Err(mistake) => {
-                self.template_mistake("template", &source, source.text(), None, &mistake);
+                self.template_mistake(&source, source.text(), None, &mistake);
                 None
             }
         };
         for mistake in self.templates.unknown_operators(&Tags::of_template(source.text())) {
-            self.template_mistake("", &source, source.text(), None, &mistake);
+            self.template_mistake(&source, source.text(), None, &mistake);
         }
         self.files.known.insert(name.to_owned(), file.clone());
         Ok(file)
@@ -125,8 +141,8 @@ impl Loader {
         let source = Arc::clone(&self.reader.source);
         let file = self.template_named(&name.value, &source, &name.span)?;
         let outside = self.outside_names(Path::new(&name.value), &file);
-        let (line, _) = source.position(name.span.start);
-        self.read_outside(&outside, line, &Some(bound), &also);
+        let place = Place { source, span: name.span.clone() };
+        self.read_outside(&outside, &place, &Some(bound), &also);
         Some(file.name)
     }
 
@@ -142,16 +158,29 @@ impl Loader {
         for reference in &tags.references {
             let span = |range: &Span| source.inside_string(&text.span, range);
             let outside = self.names_behind(reference, &text.value, &source, span);
-            let (line, _) = source.position(span(&reference.tag).start);
-            self.read_outside(&outside, line, bound, also);
+            let place = self.reader.place(source.inside_string(&text.span, &reference.tag));
+            self.read_outside(&outside, &place, bound, also);
         }
+    }
+
+    /// The names that templates read which only an expression names: where there is one, any file of the
+    /// folder may be meant.
+    pub fn names_of_unnamed_templates(&self, reads: &[NamesRead]) -> Vec<String> {
+        let files = self.files.known.values().flatten();
+        let inline = reads.iter().filter(|read| read.literal.is_some());
+        let texts = files.clone().map(|file| file.source.text()).chain(inline.map(|read| read.text.as_str()));
+        let unnamed = |text: &str| Tags::of_template(text).references.iter().any(|one| one.names.is_empty());
+        if !texts.into_iter().any(unnamed) {
+            return Vec::new();
+        }
+        files.flat_map(|file| self.templates.names(&file.name)).collect()
     }
 
     /// Notes names of template files, one note for each file.
     fn read_outside(
         &mut self,
         outside: &[OutsideName],
-        line: usize,
+        named_at: &Place,
         bound: &Option<Vec<String>>,
         also: &[&'static str],
     ) {
@@ -161,17 +190,26 @@ impl Loader {
             file.1.push(one.name.clone());
         }
         for (source, names) in by_file.into_values() {
+            let nested = self.files_nested_names(source);
             self.reads.push(NamesRead {
                 names,
+                nested,
                 source: Arc::clone(source),
                 text: source.text().to_owned(),
                 literal: None,
                 bound: bound.clone(),
                 also: also.to_vec(),
                 query: None,
-                named_in_line: Some(line),
+                named_at: Some(named_at.clone()),
             });
         }
+    }
+
+    /// What a template file reads, with the fields it reads of it.
+    fn files_nested_names(&self, source: &TreeSource) -> Vec<String> {
+        let mut files = self.files.known.values().flatten();
+        let file = files.find(|file| file.source.path() == source.path());
+        file.map(|file| self.templates.nested_names(&file.name)).unwrap_or_default()
     }
 
     /// The template of that name; there being none is an error at `span`.
@@ -191,7 +229,10 @@ impl Loader {
         let (label, help) = match &self.files.folder {
             Some(folder) if missing => {
                 let known = self.files.names();
-                let help = suggestion(name, known.iter().map(String::as_str));
+                let help = suggestion(name, known.iter().map(String::as_str)).or_else(|| {
+                    let what = if folder.is_dir() { "holds no `.j2` file" } else { "is not there" };
+                    Some(format!("the templates folder {} {what}", folder.display()))
+                });
                 (format!("not in {}", folder.display()), help)
             }
             Some(folder) => {
@@ -202,7 +243,9 @@ impl Loader {
                 Some("make a folder `templates` beside the tree file".into()),
             ),
         };
-        self.reader.finding(Severity::Error, Arc::clone(source), span.clone(), message, label, help);
+        let code = if missing { Code::UnknownTemplate } else { Code::UnreadableTemplate };
+        let place = Place { source: Arc::clone(source), span: span.clone() };
+        self.reader.finding_at(code, place, message, label, help);
         None
     }
 
@@ -243,7 +286,7 @@ impl Loader {
         for (name, range) in &reference.names {
             if (one_is_enough || !reference.required)
                 && is_inside(name)
-                && self.files.read(Path::new(name)).is_err()
+                && self.read_template(Path::new(name)).is_err()
             {
                 continue;
             }

@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
+use super::code::Code;
 use super::load::{Loader, NamesRead};
 use super::model::{QueryId, Question, Variable};
 
@@ -60,6 +61,11 @@ impl QueryGraph {
         QueryGraph { queries, variables: Vec::new() }
     }
 
+    /// The queries that one reads.
+    pub fn read_by(&self, query: usize) -> impl Iterator<Item = usize> {
+        self.queries[query].iter().copied()
+    }
+
     /// Reports queries that wait for themselves; `verb` is how they do.
     pub fn report_cycles(&self, loader: &mut Loader, verb: &str) -> bool {
         let mut found = false;
@@ -77,10 +83,11 @@ impl QueryGraph {
                     .map(|query| format!("`{}`", query.name))
                     .collect::<Vec<_>>()
                     .join(&format!(" {verb}s "));
-                let Some(span) = names.first().map(|query| query.span.clone()) else { continue };
+                let Some(place) = names.first().map(|query| query.place.clone()) else { continue };
                 let help = Some("break the circle: no query can wait for its own answer".into());
-                loader.reader.error(
-                    span,
+                loader.reader.finding_at(
+                    Code::CircularQueries,
+                    place,
                     format!("queries {verb} each other in a circle: {shown}"),
                     "starts here",
                     help,

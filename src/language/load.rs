@@ -4,15 +4,18 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
-use super::diagnostic::{Report, Severity, suggestion};
+use super::code::Code;
+use super::diagnostic::{Report, suggestion};
 use super::document::{Reader, Section, Text};
 use super::files::TemplateFiles;
-use super::model::{Defaults, Model, Query, QueryId};
+use super::keys;
+use super::links::FixedLink;
+use super::model::{Defaults, Model, Query, QueryId, ServerAddress};
+use super::parts::{Parts, Table};
 use super::path::Pattern;
-use super::source::{Span, TreeSource};
+use super::source::{Place, Span, TreeSource};
 use super::tags::Tags;
 use super::templates::{Expression, TemplateMistake, TemplateName, Templates, TextKind};
 use super::words::RESERVED;
@@ -36,15 +39,20 @@ pub fn load(path: &Path, options: &LoadOptions) -> std::io::Result<(Option<Model
     let text = std::fs::read_to_string(path)?;
     let source = Arc::new(TreeSource::new(path, text));
     let mut loader = Loader::new(Arc::clone(&source));
-    let model = loader.model(options);
+    let mut model = loader.model(options).filter(|_| !loader.reader.report.has_errors());
     let report = loader.reader.report;
-    Ok((model.filter(|_| !report.has_errors()), report))
+    if let Some(model) = &mut model {
+        model.files = report.files().clone();
+    }
+    Ok((model, report))
 }
 
 /// A place where names are read, checked when all names are known.
 pub struct NamesRead {
     /// The names.
     pub names: Vec<String>,
+    /// The same with the fields that are read of them: `friend.name`.
+    pub nested: Vec<String>,
     /// The file they stand in.
     pub source: Arc<TreeSource>,
     /// The text they stand in, and how to find a part of it in the file.
@@ -57,8 +65,8 @@ pub struct NamesRead {
     pub also: Vec<&'static str>,
     /// The query whose definition this is, if it is one.
     pub query: Option<QueryId>,
-    /// For a template file: the line of the tree file that leads to it.
-    pub named_in_line: Option<usize>,
+    /// For a template file: the place in a tree file that leads to it.
+    pub named_at: Option<Place>,
 }
 
 impl NamesRead {
@@ -68,19 +76,22 @@ impl NamesRead {
     }
 
     /// The places where it reads `caller.pid`.
-    pub fn reads_of_pid(&self) -> impl Iterator<Item = Span> {
+    pub fn reads_of_pid(&self) -> impl Iterator<Item = Place> {
         let names = if self.reads_caller() { Tags::of_template(&self.text).names } else { Vec::new() };
         let is_pid = |rest: &str| [".pid", "['pid']", "[\"pid\"]"].iter().any(|pid| rest.starts_with(pid));
         names
             .into_iter()
             .filter(move |(name, range)| name == "caller" && is_pid(&self.text[range.end..]))
-            .map(|(_, range)| {
-                let range = range.start..range.end + ".pid".len();
-                match &self.literal {
-                    Some(literal) => self.source.inside_string(literal, &range),
-                    None => range,
-                }
-            })
+            .map(|(_, range)| self.place(range.start..range.end + ".pid".len()))
+    }
+
+    /// Where a part of its text stands.
+    pub fn place(&self, range: Span) -> Place {
+        let span = match &self.literal {
+            Some(literal) => self.source.inside_string(literal, &range),
+            None => range,
+        };
+        Place { source: Arc::clone(&self.source), span }
     }
 }
 
@@ -94,16 +105,15 @@ pub struct Loader {
     pub defaults: Defaults,
     pub files: TemplateFiles,
     pub reads_of_pid: Vec<ReadOfPid>,
+    pub fixed_links: Vec<FixedLink>,
 }
 
 /// A place where a content reads `caller.pid`.
 pub struct ReadOfPid {
     /// The top-level directory that the content stands in, if that has a name of its own.
     pub directory: Option<String>,
-    /// The file of the place.
-    pub source: Arc<TreeSource>,
     /// The place.
-    pub span: Span,
+    pub place: Place,
 }
 
 impl Loader {
@@ -117,43 +127,41 @@ impl Loader {
             defaults: Defaults::default(),
             files: TemplateFiles::default(),
             reads_of_pid: Vec::new(),
+            fixed_links: Vec::new(),
         }
     }
 
     fn model(&mut self, options: &LoadOptions) -> Option<Model> {
         let source = Arc::clone(&self.reader.source);
-        let (document, errors) = DeTable::parse_recoverable(source.text());
-        let broken = !errors.is_empty();
-        for error in errors {
-            let span = error.span().unwrap_or(0..0);
-            let unquoted = error.message().starts_with("invalid boolean");
-            let help = unquoted.then(|| "write texts in quotes".to_owned());
-            self.reader.error(span, "this is not TOML", error.message(), help);
-        }
-        server::hide_secret(&source, document.get_ref(), broken);
-        if broken {
+        let parts = Parts::read(&mut self.reader);
+        if parts.broken {
             // what follows a syntax error is guesswork: its complaints would mislead
             return None;
         }
-        let table = document.get_ref();
-        let section = Section::open(
-            &mut self.reader,
-            "a tree file",
-            table,
-            &["server", "defaults", "query", "each", "tree"],
-        );
-        let server = section.get("server").and_then(|value| server::server(&mut self.reader, value));
-        if let Some(value) = section.get("defaults") {
-            self.defaults = server::defaults(&mut self.reader, value).unwrap_or_default();
+        let parsed = parts.iter().map(|part| (part, DeTable::parse_recoverable(part.source.text()).0));
+        let documents: Vec<_> = parsed.collect();
+        let mut sections = Vec::new();
+        for (part, document) in &documents {
+            self.reader.source = Arc::clone(&part.source);
+            let section = Section::open(&mut self.reader, "a tree file", document.get_ref(), keys::TREE_FILE);
+            sections.push((*part, section));
         }
-        self.files = TemplateFiles::new(self.templates_folder(options, section.get("defaults")));
+        let tables = |key: &str| -> Vec<Table<'_>> {
+            let found = sections.iter().filter_map(|(part, section)| Some((*part, section.get(key)?)));
+            found.collect()
+        };
+        let server = self.settings(&parts, &tables("server"), &tables("defaults"));
+        let folder = self.templates_folder(&source, options, &tables("defaults"));
+        self.files = TemplateFiles::new(folder);
         self.read_template_files();
-        query::declare(self, section.get("query"));
-        let variables = variable::read(self, section.get("each"));
-        let entries = entry::read(self, section.get("tree"), &variables);
-        if section.get("tree").is_none() {
+        query::declare(self, &tables("query"));
+        let variables = variable::read(self, &tables("each"));
+        let entries = entry::read(self, &tables("tree"), &variables);
+        self.reader.source = Arc::clone(&source);
+        if tables("tree").is_empty() {
             let help = Some("add a table `[tree]` with one line for each path".into());
-            self.reader.error(0..0, "the tree file has no `[tree]`", "nothing would be mounted", help);
+            let (message, label) = ("the tree file has no `[tree]`", "nothing would be mounted");
+            self.reader.finding(Code::NoTree, 0..0, message, label, help);
         }
         check::finish(self, &variables, &entries);
         if self.reader.report.has_errors() {
@@ -161,6 +169,7 @@ impl Loader {
         }
         Some(Model {
             source,
+            files: Default::default(),
             server,
             defaults: self.defaults.clone(),
             queries: std::mem::take(&mut self.queries).into_iter().collect::<Option<_>>()?,
@@ -171,22 +180,50 @@ impl Loader {
         })
     }
 
+    /// Reads `[server]` and `[defaults]` of all files: the first that says something counts.
+    fn settings(
+        &mut self,
+        parts: &Parts,
+        servers: &[Table<'_>],
+        defaults: &[Table<'_>],
+    ) -> Option<ServerAddress> {
+        parts.report_conflicts(&mut self.reader, "[server]", servers);
+        parts.report_conflicts(&mut self.reader, "[defaults]", defaults);
+        let mut server = None;
+        for (part, value) in servers.iter().rev() {
+            self.reader.source = Arc::clone(&part.source);
+            server = server::server(&mut self.reader, value, server.unwrap_or_default());
+        }
+        for (part, value) in defaults.iter().rev() {
+            self.reader.source = Arc::clone(&part.source);
+            let base = self.defaults.clone();
+            self.defaults = server::defaults(&mut self.reader, value, base).unwrap_or_default();
+        }
+        server
+    }
+
     fn templates_folder(
         &mut self,
+        tree_file: &TreeSource,
         options: &LoadOptions,
-        defaults: Option<&Spanned<DeValue<'_>>>,
+        defaults: &[Table<'_>],
     ) -> Option<PathBuf> {
         if let Some(folder) = &options.templates {
             return Some(folder.clone());
         }
-        let beside = self.reader.source.path().parent().unwrap_or(Path::new("")).to_owned();
-        let named = defaults.and_then(|value| value.get_ref().get("templates"));
-        if let Some(value) = named {
-            return self.reader.text("`templates` of [defaults]", value).map(|text| beside.join(text.value));
+        let beside = |source: &TreeSource| source.path().parent().unwrap_or(Path::new("")).to_owned();
+        let mut named =
+            defaults.iter().filter_map(|(part, value)| Some((part, value.get_ref().get("templates")?)));
+        if let Some((part, value)) = named.next() {
+            self.reader.source = Arc::clone(&part.source);
+            let text = self.reader.text("`templates` of [defaults]", value)?;
+            return Some(beside(&part.source).join(text.value));
         }
-        [beside.join("templates"), beside.join("..").join("templates")]
-            .into_iter()
-            .find(|folder| folder.is_dir())
+        let beside = beside(tree_file);
+        [beside.join("templates"), beside.join("..").join("templates")].into_iter().find(|folder| {
+            self.reader.report.looked_at(folder);
+            folder.is_dir()
+        })
     }
 
     /// Compiles a template that stands in the tree file.
@@ -202,18 +239,19 @@ impl Loader {
         match self.templates.add(at, kind, &text.value) {
             Ok(template) => {
                 let names = self.templates.names(&template);
+                let nested = self.templates.nested_names(&template);
                 let tags = Tags::of_template(&text.value);
                 self.operators(&tags, text);
                 match kind {
                     TextKind::Content => self.inline_references(&tags, text, &bound, &also),
                     _ => self.refuse_references(&tags, text),
                 }
-                self.names_read(names, text, bound, also, query);
+                self.names_read((names, nested), text, bound, also, query);
                 Some(template)
             }
             Err(mistake) => {
                 let source = Arc::clone(&self.reader.source);
-                self.template_mistake("template", &source, &text.value, Some(&text.span), &mistake);
+                self.template_mistake(&source, &text.value, Some(&text.span), &mistake);
                 None
             }
         }
@@ -230,15 +268,32 @@ impl Loader {
         match self.templates.expression(&text.value) {
             Ok(expression) => {
                 self.operators(&Tags::of_expression(&text.value), text);
-                self.names_read(expression.names.clone(), text, bound, also, query);
+                self.names_read(
+                    (expression.names.clone(), expression.nested.clone()),
+                    text,
+                    bound,
+                    also,
+                    query,
+                );
                 Some(expression)
             }
             Err(mistake) => {
                 let source = Arc::clone(&self.reader.source);
-                self.template_mistake("expression", &source, &text.value, Some(&text.span), &mistake);
+                self.template_mistake(&source, &text.value, Some(&text.span), &mistake);
                 None
             }
         }
+    }
+
+    /// Compiles a condition; one that is never true is told of, with what then is `never`.
+    pub fn condition(&mut self, text: &Text, bound: Option<Vec<String>>, never: &str) -> Option<Expression> {
+        let expression = self.expression(text, bound, vec![], None)?;
+        if self.templates.constant(&expression).is_some_and(|value| !value.is_true()) {
+            let message = format!("this is never true: {never}");
+            let help = Some("leave out what it decides on, or let it read a query or a path variable".into());
+            self.reader.finding(Code::NeverTrue, text.span.clone(), message, "always false", help);
+        }
+        Some(expression)
     }
 
     /// Compiles an expression over `event`, which is evaluated while events come; `what` it says.
@@ -247,14 +302,14 @@ impl Loader {
         if self.query_names.keys().any(|query| expression.names.contains(query)) {
             let help = Some("compute it from `event` alone: nothing is asked while events come".into());
             let message = format!("{what} cannot depend on a query");
-            self.reader.error(text.span.clone(), message, "reads a query", help);
+            self.reader.finding(Code::QueryInEvent, text.span.clone(), message, "reads a query", help);
         }
         Some(expression)
     }
 
     fn names_read(
         &mut self,
-        names: Vec<String>,
+        (names, nested): (Vec<String>, Vec<String>),
         text: &Text,
         bound: Option<Vec<String>>,
         also: Vec<&'static str>,
@@ -262,13 +317,14 @@ impl Loader {
     ) {
         self.reads.push(NamesRead {
             names,
+            nested,
             source: Arc::clone(&self.reader.source),
             text: text.value.clone(),
             literal: Some(text.span.clone()),
             bound,
             also,
             query,
-            named_in_line: None,
+            named_at: None,
         });
     }
 
@@ -276,7 +332,7 @@ impl Loader {
     fn operators(&mut self, tags: &Tags, text: &Text) {
         let source = Arc::clone(&self.reader.source);
         for mistake in self.templates.unknown_operators(tags) {
-            self.template_mistake("", &source, &text.value, Some(&text.span), &mistake);
+            self.template_mistake(&source, &text.value, Some(&text.span), &mistake);
         }
     }
 
@@ -288,14 +344,13 @@ impl Loader {
             let label = "a template file's output would go out unquoted";
             let help =
                 Some("write the template out: files are only included in `render` and `template`".into());
-            self.reader.error(span, message, label, help);
+            self.reader.finding(Code::MisplacedInclude, span, message, label, help);
         }
     }
 
-    /// Reports a mistake in a template or expression; `what` is which, if it cannot be read at all.
+    /// Reports a mistake in a template or expression.
     pub fn template_mistake(
         &mut self,
-        what: &str,
         source: &Arc<TreeSource>,
         text: &str,
         literal: Option<&Span>,
@@ -304,12 +359,8 @@ impl Loader {
         let line = mistake.line.map(|line| TreeSource::new("", text).line(line));
         let range = mistake.range.clone().or(line).unwrap_or(0..text.len());
         let span = literal.map_or(range.clone(), |literal| source.inside_string(literal, &range));
-        let message = match what {
-            "" => mistake.message.clone(),
-            _ => format!("the {what} cannot be read: {}", mistake.message),
-        };
-        let label = "here".to_owned();
-        self.reader.finding(Severity::Error, Arc::clone(source), span, message, label, mistake.help.clone());
+        let place = Place { source: Arc::clone(source), span };
+        self.reader.finding_at(mistake.code, place, mistake.message.as_str(), "here", mistake.help.clone());
     }
 
     /// Reads a path of `[tree]`.
@@ -317,7 +368,13 @@ impl Loader {
         Pattern::parse(text)
             .map_err(|mistake| {
                 let at = self.reader.source.inside_string(span, &mistake.range);
-                self.reader.error(at, mistake.message, "in this path", Some(mistake.help.into()));
+                self.reader.finding(
+                    Code::InvalidPath,
+                    at,
+                    mistake.message,
+                    "in this path",
+                    Some(mistake.help.into()),
+                );
             })
             .ok()
     }
@@ -328,12 +385,24 @@ impl Loader {
         let is_word = name.chars().all(is_part) && !name.starts_with(|first: char| first.is_ascii_digit());
         if name.is_empty() || !is_word {
             let help = Some("name it with letters, digits and `_`: templates read it by that name".into());
-            self.reader.error(span, format!("`{name}` cannot be a name"), "not a name", help);
+            self.reader.finding(
+                Code::InvalidName,
+                span,
+                format!("`{name}` cannot be a name"),
+                "not a name",
+                help,
+            );
             return false;
         }
         if RESERVED.contains(&name) {
             let help = Some(format!("name it otherwise: `{name}` means something of its own in templates"));
-            self.reader.error(span, format!("`{name}` cannot be a name"), "taken", help);
+            self.reader.finding(
+                Code::ReservedName,
+                span,
+                format!("`{name}` cannot be a name"),
+                "taken",
+                help,
+            );
             return false;
         }
         true
@@ -346,7 +415,8 @@ impl Loader {
             let mut known: Vec<&str> = self.query_names.keys().map(String::as_str).collect();
             known.sort_unstable();
             let help = suggestion(&name.value, known.iter().copied());
-            self.reader.error(
+            self.reader.finding(
+                Code::UnknownQuery,
                 name.span.clone(),
                 format!("there is no query `{}`", name.value),
                 "unknown query",

@@ -5,31 +5,43 @@
 
 mod alive;
 mod check;
+mod code;
 mod compiled;
 mod diagnostic;
 mod document;
 mod entry;
 mod files;
+mod findings;
 mod graph;
 mod hazard;
+mod keys;
 mod library;
+mod links;
 mod load;
 mod model;
 mod name;
+mod parts;
 mod path;
 mod query;
+mod schema;
+mod secrets;
 mod server;
+mod shapes;
+mod shown;
 mod source;
 mod tags;
 mod templates;
+mod usage;
 mod value;
 mod variable;
 mod words;
 
 pub use check::STATUS_DIRECTORY;
+pub use code::Code;
 pub use compiled::CompiledExpression;
 pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
 pub(crate) use document::{Reader, Section, duration, integer};
+pub(crate) use keys::{Key, Takes, key};
 pub use library::print;
 pub use load::{LoadOptions, load};
 pub use model::{
@@ -37,7 +49,9 @@ pub use model::{
     Question, Refresh, SecretSource, ServerAddress, Trigger, Variable, VariableId, Write,
 };
 pub use name::{escape, fit};
+pub(crate) use parts::report_syntax;
 pub use path::{Pattern, Segment};
-pub use source::{Span, TreeSource};
+pub use schema::schema;
+pub use source::{Place, Span, TreeSource};
 pub use templates::{Expression, TemplateName, Templates, TextKind, error_text};
 pub use value::{Bound, from_template, to_template};

@@ -1,16 +1,17 @@
 //! What a checked tree file says. Everything in it is resolved: names are indices, templates are
 //! compiled, numbers are in range.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use encoding_rs::Encoding;
 use indexmap::IndexSet;
 use regex::Regex;
 
 use super::path::{Pattern, Segment};
-use super::source::{Span, TreeSource};
+use super::source::{Place, TreeSource};
 use super::templates::{Expression, TemplateName, Templates};
 use crate::parse::Parser;
 
@@ -19,6 +20,8 @@ use crate::parse::Parser;
 pub struct Model {
     /// The file it was read from.
     pub source: Arc<TreeSource>,
+    /// Every path that was looked at for it, as [`Report::files`](super::Report::files) says.
+    pub files: BTreeSet<PathBuf>,
     /// `[server]`, if there is one.
     pub server: Option<ServerAddress>,
     /// `[defaults]`, filled up.
@@ -147,7 +150,7 @@ pub struct Query {
     /// Its name; an unnamed one is called by the path it stands at.
     pub name: String,
     /// Where it is declared.
-    pub span: Span,
+    pub place: Place,
     /// What is asked.
     pub question: Question,
     /// How the answer's text is read; none for structured answers.
@@ -227,7 +230,7 @@ pub struct Variable {
     /// Its name in templates: the same, unless `as` says otherwise.
     pub binding: String,
     /// Where it is declared.
-    pub span: Span,
+    pub place: Place,
     /// What it ranges over.
     pub records: Expression,
     /// Which of the records.
@@ -249,7 +252,7 @@ pub struct Entry {
     /// Where in the mount.
     pub path: Pattern,
     /// Where it is declared.
-    pub span: Span,
+    pub place: Place,
     /// What stands there.
     pub content: Content,
     /// Permissions and owner, where they are not the defaults.
@@ -258,6 +261,8 @@ pub struct Entry {
     pub when: Option<Expression>,
     /// What it shows while its content cannot be had.
     pub on_error: OnError,
+    /// The character set that its content is shown in; UTF-8 if there is none.
+    pub encoding: Option<&'static Encoding>,
     /// Whether its content depends on who reads it: its template reads `caller`.
     pub personal: bool,
     /// What writing to it does; none for what is only read.
@@ -368,6 +373,8 @@ pub enum Format {
     Text,
     /// JSON, indented.
     Json,
+    /// YAML, indented.
+    Yaml,
     /// `NAME='value'` lines that a shell can source.
     Env,
     /// Comma-separated values under a header line.
@@ -380,9 +387,10 @@ pub enum Format {
 
 impl Format {
     /// The formats by their names in a tree file.
-    pub const NAMES: [(&'static str, Format); 6] = [
+    pub const NAMES: [(&'static str, Format); 7] = [
         ("text", Format::Text),
         ("json", Format::Json),
+        ("yaml", Format::Yaml),
         ("env", Format::Env),
         ("csv", Format::Csv),
         ("table", Format::Table),

@@ -1,13 +1,18 @@
 //! `[query.NAME]`, and the same keys inside an entry of `[tree]`.
 
+use std::sync::Arc;
+
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::code::Code;
 use super::diagnostic::suggestion;
-use super::document::{Section, Text};
+use super::document::{Section, Text, duration};
 use super::hazard::{self, Hazard};
+use super::keys;
 use super::load::Loader;
 use super::model::{Query, QueryId, Question, Refresh, Trigger};
+use super::parts::{Declared, Table};
 use super::source::Span;
 use super::templates::{TemplateName, TextKind};
 use crate::parse::{Parser, regex};
@@ -16,37 +21,29 @@ use crate::parse::{Parser, regex};
 pub const SOURCES: [&str; 5] = ["command", "action", "data", "any", "value"];
 
 /// Declares every name first, so that queries can name each other in any order, then reads them.
-pub fn declare(loader: &mut Loader, value: Option<&Spanned<DeValue<'_>>>) {
-    let Some(table) = value.and_then(|value| loader.reader.table("`query`", value)) else { return };
-    for name in table.keys() {
-        let id = QueryId(loader.queries.len());
-        loader.queries.push(None);
-        loader.query_names.insert(name.get_ref().to_string(), id);
+pub fn declare(loader: &mut Loader, tables: &[Table<'_>]) {
+    let mut names = Declared::default();
+    let mut declared = Vec::new();
+    for (part, value) in tables {
+        loader.reader.source = Arc::clone(&part.source);
+        let Some(table) = loader.reader.table("`query`", value) else { continue };
+        for (name, value) in table {
+            let place = loader.reader.place(name.span());
+            if names.is_new(&mut loader.reader, "query", name.get_ref(), place) {
+                let id = QueryId(loader.queries.len());
+                loader.queries.push(None);
+                loader.query_names.insert(name.get_ref().to_string(), id);
+                declared.push((part, id, name, value));
+            }
+        }
     }
-    for (index, (name, value)) in table.iter().enumerate() {
-        let known = [
-            "command",
-            "action",
-            "data",
-            "any",
-            "value",
-            "search",
-            "filter",
-            "parse",
-            "rows",
-            "key",
-            "needs",
-            "fields",
-            "refresh",
-            "timeout",
-            "max_stale",
-        ];
+    for (part, id, name, value) in declared {
+        loader.reader.source = Arc::clone(&part.source);
         let title = format!("query `{}`", name.get_ref());
         loader.is_readable_name(name.get_ref(), name.span());
         let Some(table) = loader.reader.table(&title, value) else { continue };
-        let section = Section::open(&mut loader.reader, &title, table, &known);
-        let id = QueryId(index);
-        loader.queries[index] = read(loader, &section, id, name.get_ref(), name.span());
+        let section = Section::open(&mut loader.reader, &title, table, keys::QUERY);
+        loader.queries[id.0] = read(loader, &section, id, name.get_ref(), name.span());
     }
 }
 
@@ -80,7 +77,7 @@ pub fn read(
     }
     Some(Query {
         name: name.to_owned(),
-        span,
+        place: loader.reader.place(span),
         question: question?,
         parser,
         rows: rows.map(|rows| rows.value.split('.').map(str::to_owned).collect()).unwrap_or_default(),
@@ -106,12 +103,15 @@ fn question(
         if present.is_empty() && section.misspelt {
             return None; // it may be the key that says it
         }
-        let message = match present[..] {
-            [] => format!("query `{name}` asks nothing"),
-            _ => format!("query `{name}` has more than one source: {}", quoted(&present)),
+        let (code, message) = match present[..] {
+            [] => (Code::NoSource, format!("query `{name}` asks nothing")),
+            _ => {
+                let message = format!("query `{name}` has more than one source: {}", quoted(&present));
+                (Code::SeveralSources, message)
+            }
         };
         let help = Some(format!("give it exactly one of {}", quoted(&SOURCES)));
-        loader.reader.error(span.clone(), message, "one source, please", help);
+        loader.reader.finding(code, span.clone(), message, "one source, please", help);
         return None;
     };
     for key in ["search", "filter"] {
@@ -119,7 +119,13 @@ fn question(
             && let Some(key) = section.key(key)
         {
             let message = format!("`{}` belongs to `data`, not to `{source}`", key.get_ref());
-            loader.reader.error(key.span(), message, "has no meaning here", Some("leave it out".into()));
+            loader.reader.finding(
+                Code::MisplacedKey,
+                key.span(),
+                message,
+                "has no meaning here",
+                Some("leave it out".into()),
+            );
         }
     }
     let sent = Sent { at: &format!("query.{name}"), bound: None, also: vec![], query: Some(id) };
@@ -151,7 +157,13 @@ fn question(
                 && count == 0
             {
                 let help = Some("name the queries in the order of preference: `any = [\"a\", \"b\"]`".into());
-                loader.reader.error(value.span(), "`any` names no query", "which ones?", help);
+                loader.reader.finding(
+                    Code::NoSource,
+                    value.span(),
+                    "`any` names no query",
+                    "which ones?",
+                    help,
+                );
             }
             (members.len() == count && count > 0).then_some(Question::Any(members))
         }
@@ -220,7 +232,13 @@ pub fn action(loader: &mut Loader, section: &Section<'_, '_>, sent: &Sent<'_>) -
     }
     if action.is_none() {
         let help = Some("write `action = { Action = \"SIPshowpeer\", Peer = \"…\" }`".into());
-        loader.reader.error(value.span(), "the headers name no `Action`", "which action?", help);
+        loader.reader.finding(
+            Code::NoAction,
+            value.span(),
+            "the headers name no `Action`",
+            "which action?",
+            help,
+        );
     }
     let header = |name: &str| {
         let found = table.iter().find(|(header, _)| header.get_ref().eq_ignore_ascii_case(name));
@@ -247,7 +265,7 @@ fn refuse(loader: &mut Loader, section: &Section<'_, '_>, key: &str, hazard: &Ha
     let help = format!(
         "name the fields you want, without `oldwriteformat`: `data = \"{provider}\", filter = \"{safe_filter}\"`"
     );
-    loader.reader.error(value.span(), message, label, Some(help));
+    loader.reader.finding(Code::CrashesServer, value.span(), message, label, Some(help));
 }
 
 /// Reads `parse`.
@@ -256,7 +274,13 @@ fn parser(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Parser> {
         let parser = Parser::from_name(name);
         if parser.is_none() {
             let help = suggestion(name, Parser::NAMES.iter().copied());
-            loader.reader.error(value.span(), format!("there is no parser `{name}`"), "unknown parser", help);
+            loader.reader.finding(
+                Code::UnknownParser,
+                value.span(),
+                format!("there is no parser `{name}`"),
+                "unknown parser",
+                help,
+            );
         }
         return parser;
     }
@@ -264,7 +288,7 @@ fn parser(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Parser> {
         loader.reader.wrong_type("`parse`", "a parser's name or a table", value);
         return None;
     };
-    let section = Section::open(&mut loader.reader, "`parse`", table, &["regex", "multi", "concise"]);
+    let section = Section::open(&mut loader.reader, "`parse`", table, keys::PARSE);
     if section.get("concise").is_some() {
         let names = section.texts(&mut loader.reader, "concise");
         return Some(Parser::Concise { names: names.into_iter().map(|name| name.value).collect() });
@@ -274,7 +298,13 @@ fn parser(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Parser> {
     }
     let Some(pattern) = section.text(&mut loader.reader, "regex") else {
         let help = Some("write `parse = { regex = '(?P<name>…)' }` or `parse = \"table\"`".into());
-        loader.reader.error(value.span(), "`parse` names no parser", "which one?", help);
+        loader.reader.finding(
+            Code::UnknownParser,
+            value.span(),
+            "`parse` names no parser",
+            "which one?",
+            help,
+        );
         return None;
     };
     let multi = section.flag(&mut loader.reader, "multi").unwrap_or(false);
@@ -289,7 +319,13 @@ fn parser(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<Parser> {
 pub fn wrong_regex(loader: &mut Loader, pattern: &Text, error: &str) {
     let (message, range) = regex_mistake(error, &pattern.value);
     let span = loader.reader.source.inside_string(&pattern.span, &range);
-    loader.reader.error(span, format!("the regex cannot be used: {message}"), "in this regex", None);
+    loader.reader.finding(
+        Code::InvalidRegex,
+        span,
+        format!("the regex cannot be used: {message}"),
+        "in this regex",
+        None,
+    );
 }
 
 /// What is wrong with a regex, and where: the regex engine draws both below the expression.
@@ -305,8 +341,15 @@ fn regex_mistake(error: &str, pattern: &str) -> (String, std::ops::Range<usize>)
 }
 
 fn refresh(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Refresh {
+    if let Some(text) = value.get_ref().as_str() {
+        let key = if duration(text).is_some() { "every" } else { "on" };
+        let help = Some(format!("write `refresh = {{ {key} = \"{text}\" }}`"));
+        let label = "expected a table, found string";
+        loader.reader.finding(Code::WrongType, value.span(), "`refresh` must be a table", label, help);
+        return Refresh::default();
+    }
     let Some(table) = loader.reader.table("`refresh`", value) else { return Refresh::default() };
-    let section = Section::open(&mut loader.reader, "`refresh`", table, &["on", "one", "every", "finds"]);
+    let section = Section::open(&mut loader.reader, "`refresh`", table, keys::REFRESH);
     let one = section.text(&mut loader.reader, "one");
     let finds = section.get("finds").map(|value| triggers(loader, value)).unwrap_or_default();
     if let Some(key) = section.key("finds")
@@ -314,7 +357,7 @@ fn refresh(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Refresh {
     {
         let help = Some("write `finds = { EVENT = \"event.HEADER\" }`".into());
         let message = "an event of `finds` has to say which record it names";
-        loader.reader.error(key.span(), message, "which record?", help);
+        loader.reader.finding(Code::InvalidRefresh, key.span(), message, "which record?", help);
     }
     Refresh {
         on: section.get("on").map(|value| triggers(loader, value)).unwrap_or_default(),

@@ -3,8 +3,10 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::code::Code;
 use super::diagnostic::suggestion;
 use super::document::{Reader, Section, Text, integer};
+use super::keys;
 use super::model::{Attributes, Defaults, OnError, SecretSource, ServerAddress};
 use super::source::{Span, TreeSource};
 
@@ -29,24 +31,34 @@ pub fn hide_secret(source: &TreeSource, document: &DeTable<'_>, broken: bool) {
     source.hide(hidden);
 }
 
-/// Reads `[server]`.
-pub fn server(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<ServerAddress> {
+/// Reads `[server]`; what it does not say is as in `base`.
+pub fn server(
+    reader: &mut Reader,
+    value: &Spanned<DeValue<'_>>,
+    base: ServerAddress,
+) -> Option<ServerAddress> {
     let table = reader.table("`server`", value)?;
-    let section = Section::open(reader, "[server]", table, &["address", "user", "secret", "login"]);
+    let section = Section::open(reader, "[server]", table, keys::SERVER);
     let address = section.text(reader, "address");
     if let Some(Text { value, span }) = &address
         && let Err(error) = value.parse::<crate::ami::Address>()
     {
-        let help = Some("write `host:port`, for example `127.0.0.1:5038`".into());
-        reader.error(span.clone(), format!("`{value}` is not an address: {error}"), "not an address", help);
+        reader.finding(
+            Code::InvalidAddress,
+            span.clone(),
+            format!("the address {error}"),
+            "not an address",
+            None,
+        );
     }
     let plain_login = match section.text(reader, "login") {
-        None => false,
+        None => base.plain_login,
         Some(login) if login.value == "plain" => true,
         Some(login) => {
             if login.value != "md5" {
                 let help = Some("write `md5`, which keeps the secret off the wire, or `plain`".into());
-                reader.error(
+                reader.finding(
+                    Code::UnknownChoice,
                     login.span,
                     format!("there is no login `{}`", login.value),
                     "unknown login",
@@ -57,9 +69,9 @@ pub fn server(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<Serve
         }
     };
     Some(ServerAddress {
-        address: address.map(|text| text.value),
-        user: section.text(reader, "user").map(|text| text.value),
-        secret: section.get("secret").and_then(|value| secret(reader, value)),
+        address: address.map(|text| text.value).or(base.address),
+        user: section.text(reader, "user").map(|text| text.value).or(base.user),
+        secret: section.get("secret").and_then(|value| secret(reader, value)).or(base.secret),
         plain_login,
     })
 }
@@ -67,7 +79,8 @@ pub fn server(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<Serve
 fn secret(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<SecretSource> {
     if let Some(literal) = value.get_ref().as_str() {
         let help = Some("keep it out of the tree file: `secret = { file = \"/etc/astfs/secret\" }`".into());
-        reader.warning(
+        reader.finding(
+            Code::SecretInFile,
             value.span(),
             "the secret stands in the tree file",
             "everybody who reads the file knows it",
@@ -76,7 +89,7 @@ fn secret(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<SecretSou
         return Some(SecretSource::Literal(literal.to_owned()));
     }
     let table = reader.table("`secret`", value)?;
-    let section = Section::open(reader, "`secret`", table, &["env", "file"]);
+    let section = Section::open(reader, "`secret`", table, keys::SECRET);
     match (section.text(reader, "env"), section.text(reader, "file")) {
         (Some(name), None) => Some(SecretSource::Environment(name.value)),
         (None, Some(path)) => Some(SecretSource::File(path.value.into())),
@@ -84,7 +97,8 @@ fn secret(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<SecretSou
         _ => {
             let help =
                 Some("write `{ env = \"ASTFS_SECRET\" }` or `{ file = \"/etc/astfs/secret\" }`".into());
-            reader.error(
+            reader.finding(
+                Code::InvalidSecret,
                 value.span(),
                 "a secret comes from `env` or from `file`",
                 "one of them, please",
@@ -95,18 +109,16 @@ fn secret(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<SecretSou
     }
 }
 
-/// Reads `[defaults]`, except `templates`, which is needed earlier.
-pub fn defaults(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<Defaults> {
+/// Reads `[defaults]`, except `templates`, which is needed earlier; what it does not say is as in `base`.
+pub fn defaults(reader: &mut Reader, value: &Spanned<DeValue<'_>>, base: Defaults) -> Option<Defaults> {
     let table = reader.table("`defaults`", value)?;
-    let known = ["mode", "dir_mode", "uid", "gid", "timeout", "ttl", "on_error", "max_stale", "templates"];
-    let section = Section::open(reader, "[defaults]", table, &known);
-    let base = Defaults::default();
+    let section = Section::open(reader, "[defaults]", table, keys::DEFAULTS);
     let attributes = attributes(reader, &section);
     Some(Defaults {
         mode: attributes.mode.unwrap_or(base.mode),
         dir_mode: section.mode(reader, "dir_mode").unwrap_or(base.dir_mode),
-        uid: attributes.uid,
-        gid: attributes.gid,
+        uid: attributes.uid.or(base.uid),
+        gid: attributes.gid.or(base.gid),
         timeout: section.duration(reader, "timeout").unwrap_or(base.timeout),
         ttl: section.duration(reader, "ttl").unwrap_or(base.ttl),
         on_error: on_error(reader, &section).unwrap_or(base.on_error),
@@ -120,7 +132,13 @@ pub fn on_error(reader: &mut Reader, section: &Section<'_, '_>) -> Option<OnErro
     let found = OnError::NAMES.into_iter().find(|(name, _)| *name == value);
     if found.is_none() {
         let help = suggestion(&value, OnError::NAMES.iter().map(|(name, _)| *name));
-        reader.error(span, format!("`on_error` cannot be `{value}`"), "unknown choice", help);
+        reader.finding(
+            Code::UnknownChoice,
+            span,
+            format!("`on_error` cannot be `{value}`"),
+            "unknown choice",
+            help,
+        );
     }
     Some(found?.1)
 }
@@ -155,7 +173,7 @@ fn owner(
     };
     if found.is_none() {
         let help = Some(format!("give the {what}'s number, or a name that this machine knows"));
-        reader.error(value.span(), shown, format!("not a {what}"), help);
+        reader.finding(Code::UnknownOwner, value.span(), shown, format!("not a {what}"), help);
     }
     found
 }

@@ -4,10 +4,36 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// A place in a source file, as byte offsets.
 pub type Span = Range<usize>;
+
+/// A place in one of the files.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The file.
+    pub source: Arc<TreeSource>,
+    /// Where in it.
+    pub span: Span,
+}
+
+impl Place {
+    /// What stands there.
+    pub fn text(&self) -> &str {
+        self.source.text().get(self.span.clone()).unwrap_or("")
+    }
+
+    /// Its line, for a message about another place: `line 3`, in another file than that one
+    /// `line 3 of parts/queues.toml`.
+    pub fn line_seen_from(&self, other: &TreeSource) -> String {
+        let (line, _) = self.source.position(self.span.start);
+        match self.source.path() == other.path() {
+            true => format!("line {line}"),
+            false => format!("line {line} of {}", self.source.path().display()),
+        }
+    }
+}
 
 /// One tree file or template as it was read.
 ///

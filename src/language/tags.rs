@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use super::shown::FieldNames;
+
 /// A tag that names other templates.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reference {
@@ -30,6 +32,9 @@ pub struct Tags {
     pub tests: Vec<(String, Range<usize>)>,
     /// Words that are no attributes; some are words of the language itself.
     pub names: Vec<(String, Range<usize>)>,
+    /// Fields that are shown by name: `x.name`.
+    pub shown_fields: Vec<(String, Range<usize>)>,
+    field_names: FieldNames,
 }
 
 impl Tags {
@@ -40,7 +45,7 @@ impl Tags {
         while let Some(start) = text[at..].find('{').map(|offset| at + offset) {
             at = match text.as_bytes().get(start + 1) {
                 Some(b'#') => text[start..].find("#}").map_or(text.len(), |end| start + end + 2),
-                Some(b'{') => tags.read_tag(text, start, "}}", Tags::read_operators),
+                Some(b'{') => tags.read_tag(text, start, "}}", Tags::read_expression),
                 Some(b'%') => tags.read_tag(text, start, "%}", Tags::read_block),
                 _ => start + 1,
             };
@@ -52,7 +57,7 @@ impl Tags {
     pub fn of_expression(text: &str) -> Tags {
         let mut tags = Tags::default();
         let (tokens, _) = tokens(text, 0, None);
-        tags.read_operators(text, &tokens, 0..text.len());
+        tags.read_expression(text, &tokens, 0..text.len());
         tags
     }
 
@@ -72,18 +77,24 @@ impl Tags {
         }
     }
 
+    fn read_expression(&mut self, text: &str, tokens: &[Token], _tag: Range<usize>) {
+        self.read_operators(text, tokens);
+        self.shown_fields.extend(self.field_names.read(text, tokens, ""));
+    }
+
     fn read_block(&mut self, text: &str, tokens: &[Token], tag: Range<usize>) {
         let Some((first, rest)) = tokens.split_first() else { return };
         let keyword = &text[first.range.clone()];
+        self.shown_fields.extend(self.field_names.read(text, tokens, keyword));
         match keyword {
             "include" | "import" | "from" | "extends" => self.read_reference(text, keyword, rest, tag),
             "filter" => {
                 if let Some(filter) = rest.first().filter(|token| token.kind == Kind::Name) {
                     self.filters.push((text[filter.range.clone()].to_owned(), filter.range.clone()));
                 }
-                self.read_operators(text, rest, tag);
+                self.read_operators(text, rest);
             }
-            _ => self.read_operators(text, rest, tag),
+            _ => self.read_operators(text, rest),
         }
     }
 
@@ -106,7 +117,7 @@ impl Tags {
         self.references.push(Reference { keyword: keyword.to_owned(), tag, names, required });
     }
 
-    fn read_operators(&mut self, text: &str, tokens: &[Token], _tag: Range<usize>) {
+    fn read_operators(&mut self, text: &str, tokens: &[Token]) {
         for (index, token) in tokens.iter().enumerate() {
             let mut behind = tokens[index + 1..].iter();
             let before = index.checked_sub(1).map(|before| &tokens[before]);
@@ -124,21 +135,29 @@ impl Tags {
     }
 }
 
+/// What kind of token it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
+    /// A word.
     Name,
+    /// A string, its quotes included.
     String,
+    /// A number, or one other character.
     Other,
 }
 
+/// A word, a string or another character of a tag.
 #[derive(Debug)]
-struct Token {
-    kind: Kind,
-    range: Range<usize>,
+pub struct Token {
+    /// What kind it is.
+    pub kind: Kind,
+    /// Where it stands.
+    pub range: Range<usize>,
 }
 
 impl Token {
-    fn is(&self, text: &str, what: &str) -> bool {
+    /// Whether it is that word or character.
+    pub fn is(&self, text: &str, what: &str) -> bool {
         self.kind != Kind::String && text[self.range.clone()] == *what
     }
 

@@ -11,6 +11,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
 
+use super::code::Code;
 use super::compiled::{CompiledExpression, CompiledExpressions};
 use super::diagnostic::suggestion;
 use super::library;
@@ -66,6 +67,8 @@ pub struct Expression {
     pub text: String,
     /// The names it reads.
     pub names: Vec<String>,
+    /// The same with the fields it reads of them: `friend.name`.
+    pub nested: Vec<String>,
 }
 
 /// Every template of a tree.
@@ -79,6 +82,8 @@ pub struct Templates {
 /// A template or expression that cannot be compiled.
 #[derive(Debug)]
 pub struct TemplateMistake {
+    /// Which kind of mistake.
+    pub code: Code,
     /// What is wrong.
     pub message: String,
     /// Where in the text, if it is known.
@@ -119,17 +124,18 @@ impl Templates {
     pub fn add(&mut self, name: &str, kind: TextKind, text: &str) -> Result<TemplateName, TemplateMistake> {
         let name = format!("{}{name}", kind.prefix());
         let added = self.environment.add_template_owned(name.clone(), text.to_owned());
-        added.map_err(|error| mistake(&error, text))?;
+        added.map_err(|error| mistake(Code::TemplateSyntax, &error, text))?;
         Ok(TemplateName(name))
     }
 
     /// The filters and tests that there are not: found here rather than while the template runs.
     pub fn unknown_operators(&self, tags: &Tags) -> Vec<TemplateMistake> {
-        let filters = tags.filters.iter().map(|found| ("filter", found, &FILTERS[..]));
-        let tests = tags.tests.iter().map(|found| ("test", found, &TESTS[..]));
-        let unknown = filters.chain(tests).filter(|(what, (name, _), _)| !self.is_known(what, name));
+        let filters = tags.filters.iter().map(|found| (Code::UnknownFilter, "filter", found, &FILTERS[..]));
+        let tests = tags.tests.iter().map(|found| (Code::UnknownTest, "test", found, &TESTS[..]));
+        let unknown = filters.chain(tests).filter(|(_, what, (name, _), _)| !self.is_known(what, name));
         unknown
-            .map(|(what, (name, range), known)| TemplateMistake {
+            .map(|(code, what, (name, range), known)| TemplateMistake {
+                code,
                 message: format!("there is no {what} `{name}`"),
                 range: Some(range.clone()),
                 line: None,
@@ -158,9 +164,11 @@ impl Templates {
 
     /// Checks an expression.
     pub fn expression(&self, text: &str) -> Result<Expression, TemplateMistake> {
-        let compiled = self.environment.compile_expression(text).map_err(|error| mistake(&error, text))?;
+        let compiled = self.environment.compile_expression(text);
+        let compiled = compiled.map_err(|error| mistake(Code::ExpressionSyntax, &error, text))?;
         let names = self.own_names(compiled.undeclared_variables(false));
-        Ok(Expression { text: text.to_owned(), names })
+        let nested = self.own_names(compiled.undeclared_variables(true));
+        Ok(Expression { text: text.to_owned(), names, nested })
     }
 
     /// The names that a template reads and neither sets nor finds among the functions.
@@ -169,6 +177,20 @@ impl Templates {
             Ok(template) => self.own_names(template.undeclared_variables(false)),
             Err(_) => Vec::new(),
         }
+    }
+
+    /// What a template reads and does not set, with the fields it reads of it: `friend.name`.
+    pub fn nested_names(&self, template: &TemplateName) -> Vec<String> {
+        match self.environment.get_template(&template.0) {
+            Ok(template) => self.own_names(template.undeclared_variables(true)),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// The value of an expression that reads nothing.
+    pub fn constant(&self, expression: &Expression) -> Option<Value> {
+        let compiled = self.environment.compile_expression(&expression.text).ok()?;
+        if expression.names.is_empty() { compiled.eval(()).ok() } else { None }
     }
 
     fn own_names(&self, names: HashSet<String>) -> Vec<String> {
@@ -209,12 +231,14 @@ pub fn error_text(error: &Error) -> String {
     }
 }
 
-fn mistake(error: &Error, text: &str) -> TemplateMistake {
+fn mistake(code: Code, error: &Error, text: &str) -> TemplateMistake {
+    let what = if code == Code::ExpressionSyntax { "expression" } else { "template" };
     let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    let message = format!("the {what} cannot be read: {message}");
     let at = |range: &Range<usize>| text.get(range.start..).unwrap_or("");
     let assigns = error.range().is_some_and(|range| at(&range).starts_with('='));
     let help = assigns.then(|| "compare with `==`".to_owned());
-    TemplateMistake { message, range: error.range(), line: error.line(), help }
+    TemplateMistake { code, message, range: error.range(), line: error.line(), help }
 }
 
 /// Prints a value. Truth is printed as Asterisk and Jinja print it (`True`, `False`), and nothing as

@@ -71,7 +71,7 @@ impl Queries {
             let mut outdated = Vec::new();
             // a table can make others be looked at again, and these others yet
             for _ in 0..ROUNDS {
-                let Marked { tables, kept, cells } = self.agenda.take();
+                let Marked { tables, kept, cells, again: _ } = self.agenda.take();
                 outdated.extend(kept);
                 if tables.is_empty() && cells.is_empty() {
                     break;

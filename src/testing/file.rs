@@ -7,9 +7,9 @@ use regex::Regex;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Case, Check, Expectation, Given, Step, TestFile};
+use super::{Case, Check, Expectation, Given, Step, TestFile, keys};
 use crate::ami::Message;
-use crate::language::{Reader, Report, Section, TreeSource};
+use crate::language::{Code, Reader, Report, Section, Span, TreeSource, report_syntax};
 use crate::recording::Recording;
 
 impl TestFile {
@@ -24,38 +24,39 @@ impl TestFile {
         let source = Arc::new(TreeSource::new(path, text));
         let mut reader = Reader::new(Arc::clone(&source));
         let (document, errors) = DeTable::parse_recoverable(source.text());
-        let broken = !errors.is_empty();
-        for error in errors {
-            reader.error(error.span().unwrap_or(0..0), "this is not TOML", error.message(), None);
-        }
-        let file = if broken { None } else { file(&mut reader, document.get_ref()) };
+        report_syntax(&mut reader, &errors);
+        let file = if errors.is_empty() { file(&mut reader, document.get_ref()) } else { None };
         let report = reader.report;
         Ok((file.filter(|_| !report.has_errors()), report))
     }
 }
 
 fn file(reader: &mut Reader, table: &DeTable<'_>) -> Option<TestFile> {
-    let section = Section::open(reader, "a test file", table, &["tree", "templates", "case"]);
+    let section = Section::open(reader, "a test file", table, keys::TEST_FILE);
     let source = Arc::clone(&reader.source);
     let beside = source.path().parent().unwrap_or(Path::new("")).to_owned();
     let tree = section.text(reader, "tree").map(|text| beside.join(text.value));
     if section.get("tree").is_none() {
         let help = Some("add `tree = \"FILE\"`, seen from the test file".into());
-        reader.error(0..0, "the test file has no `tree`", "which tree is tested?", help);
+        let (message, label) = ("the test file has no `tree`", "which tree is tested?");
+        reader.finding(Code::IncompleteTest, 0..0, message, label, help);
     }
     let templates = section.text(reader, "templates").map(|text| beside.join(text.value));
     let mut cases: Vec<Case> = Vec::new();
     for value in tables(reader, "`case`", section.get("case")) {
         let Some(case) = case(reader, value, &beside) else { continue };
-        if cases.iter().any(|known| known.name == case.name) {
+        if let Some(first) = cases.iter().find(|known| known.name == case.name) {
+            let places = (reader.place(case.span.clone()), reader.place(first.span.clone()));
             let message = format!("there are two cases `{}`", case.name);
-            reader.error(case.span.clone(), message, "the second one", Some("name it otherwise".into()));
+            let (related, help) = ((&places.1, "first here"), Some("name it otherwise".into()));
+            reader.finding_beside(Code::RepeatedCase, &places.0, related, message, "and here", help);
         }
         cases.push(case);
     }
     if section.get("case").is_none() {
         let help = Some("add a table `[[case]]` with a `name`, and with `[case.expect]` below".into());
-        reader.error(0..0, "the test file has no `[[case]]`", "nothing would be tested", help);
+        let (message, label) = ("the test file has no `[[case]]`", "nothing would be tested");
+        reader.finding(Code::NothingTested, 0..0, message, label, help);
     }
     Some(TestFile { source, tree: tree?, templates, cases })
 }
@@ -76,23 +77,24 @@ fn tables<'a, 'i>(
 
 fn case(reader: &mut Reader, value: &Spanned<DeValue<'_>>, beside: &Path) -> Option<Case> {
     let table = reader.table("a case", value)?;
-    let known = ["name", "recording", "query", "expect", "then"];
-    let section = Section::open(reader, "a case", table, &known);
+    let section = Section::open(reader, "a case", table, keys::CASE);
     let name = section.text(reader, "name");
     let span = section.key("name").map_or(value.span(), |key| key.span());
     if section.get("name").is_none() {
         let help = Some("add `name = \"…\"`: what the case shows, in words".into());
-        reader.error(value.span(), "a case has no `name`", "which one is it?", help);
+        let (message, label) = ("a case has no `name`", "which one is it?");
+        reader.finding(Code::IncompleteTest, value.span(), message, label, help);
     }
     let mut steps = vec![step(reader, &section, beside)];
     for value in tables(reader, "`then`", section.get("then")) {
         let Some(table) = reader.table("`then`", value) else { continue };
-        let section = Section::open(reader, "`then`", table, &["recording", "query", "events", "expect"]);
+        let section = Section::open(reader, "`then`", table, keys::THEN);
         steps.push(step(reader, &section, beside));
     }
     if steps.iter().all(|step| step.expectations.is_empty()) {
         let help = Some("add `[case.expect]` with a line for each path".into());
-        reader.error(span.clone(), "a case expects nothing", "nothing would be tested", help);
+        let (message, label) = ("a case expects nothing", "nothing would be tested");
+        reader.finding(Code::NothingTested, span.clone(), message, label, help);
     }
     Some(Case { name: name?.value, span, steps })
 }
@@ -103,7 +105,8 @@ fn step(reader: &mut Reader, section: &Section<'_, '_>, beside: &Path) -> Step {
         let read = Recording::read(&path);
         let read = read.map_err(|error| {
             let help = Some("make one with `astfs record TREE -o FILE`".into());
-            reader.error(text.span.clone(), error.to_string(), "this recording", help);
+            let (span, message) = (text.span.clone(), error.to_string());
+            reader.finding(Code::UnreadableRecording, span, message, "this recording", help);
         });
         Some((path.display().to_string(), read.ok()?))
     });
@@ -131,7 +134,8 @@ fn event(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<Message> {
     let table = reader.table("an event", value)?;
     let Some(name) = table.get("Event") else {
         let help = Some("write its headers, `Event` among them: `{ Event = \"Reload\" }`".into());
-        reader.error(value.span(), "an event has no name", "no `Event` in it", help);
+        let (message, label) = ("an event has no name", "no `Event` in it");
+        reader.finding(Code::InvalidEvent, value.span(), message, label, help);
         return None;
     };
     let named = std::iter::once(("Event", name));
@@ -144,7 +148,9 @@ fn event(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<Message> {
         };
         let ends_line = |text: &str| text.contains(['\r', '\n', '\0']);
         if ends_line(&text) || ends_line(header) || header.contains(':') {
-            reader.error(value.span(), "a header of an event is one line", "not one line", None);
+            let message = "a header of an event is one line, and its name has no `:`";
+            let help = Some("send an event for each, with one value for each header".into());
+            reader.finding(Code::InvalidEvent, value.span(), message, "not a header", help);
             return None;
         }
         bytes.push_str(&format!("{header}: {text}\r\n"));
@@ -153,12 +159,11 @@ fn event(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<Message> {
     Message::read(&crate::parse::text::encode(&bytes)).ok()
 }
 
-fn checks(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Vec<(crate::language::Span, Check)> {
+fn checks(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Vec<(Span, Check)> {
     let Some(table) = reader.table("what is expected at a path", value) else { return Vec::new() };
-    let known = ["equals", "contains", "not_contains", "matches", "link", "exists", "mode", "names"];
-    let section = Section::open(reader, "an expectation", table, &known);
+    let section = Section::open(reader, "an expectation", table, keys::EXPECTATION);
     let mut checks = Vec::new();
-    for key in known {
+    for key in keys::EXPECTATION.iter().map(|key| key.name) {
         let Some(place) = section.key(key) else { continue };
         let check = match key {
             "equals" => section.text(reader, key).map(|text| Check::Equals(text.value)),
@@ -169,7 +174,7 @@ fn checks(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Vec<(crate::lang
                 Ok(pattern) => Some(Check::Matches(pattern)),
                 Err(error) => {
                     let message = format!("`matches` is not a regular expression: {error}");
-                    reader.error(text.span, message, "here", None);
+                    reader.finding(Code::InvalidRegex, text.span, message, "here", None);
                     None
                 }
             }),
@@ -184,9 +189,11 @@ fn checks(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Vec<(crate::lang
         };
         checks.extend(check.map(|check| (place.span(), check)));
     }
-    if checks.is_empty() && !section.misspelt && !reader.report.has_errors() {
+    if table.is_empty() {
+        let known: Vec<&str> = keys::EXPECTATION.iter().map(|key| key.name).collect();
         let help = Some(format!("write one of `{}`", known.join("`, `")));
-        reader.error(value.span(), "nothing is expected at this path", "empty", help);
+        let message = "nothing is expected at this path";
+        reader.finding(Code::NothingTested, value.span(), message, "empty", help);
     }
     checks
 }

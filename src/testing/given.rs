@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{Case, Given};
-use crate::language::{Model, Question, Reader, TextKind, suggestion};
+use crate::language::{Code, Model, Question, Reader, TextKind, suggestion};
 use crate::parse::Parser;
 use crate::recording::{Recording, Told};
 
@@ -23,7 +23,8 @@ fn redirect(model: &mut Model, case: &Case, reader: &mut Reader) {
             if index > 0 && !results.contains_key(&*given.query) {
                 let help = Some(format!("give `{}` a result in the case itself as well", given.query));
                 let message = "what answers a query cannot be changed on the way";
-                reader.error(given.span.clone(), message, "not given before", help);
+                let span = given.span.clone();
+                reader.finding(Code::MisplacedResult, span, message, "not given before", help);
             }
             results.entry(&given.query).or_default().push(given);
         }
@@ -34,7 +35,8 @@ fn redirect(model: &mut Model, case: &Case, reader: &mut Reader) {
             known.sort_unstable();
             let help = suggestion(name, known.iter().copied());
             let message = format!("the tree has no query `{name}`");
-            reader.error(given[0].span.clone(), message, "unknown query", help);
+            let span = given[0].span.clone();
+            reader.finding(Code::UnknownQuery, span, message, "unknown query", help);
             continue;
         };
         let parameters = model.query(id).parameters.clone();
@@ -45,7 +47,8 @@ fn redirect(model: &mut Model, case: &Case, reader: &mut Reader) {
                 let per = parameters.join("` and each `");
                 let help = Some(format!("write a table: `{name}.NAME = …`, by the names in the directory"));
                 let message = format!("`{name}` is asked once for each `{per}`");
-                reader.error(one.span.clone(), message, "no table of results", help);
+                let span = one.span.clone();
+                reader.finding(Code::MisplacedResult, span, message, "no table of results", help);
             }
             texts &= answers.unwrap_or_default().iter().all(|(_, result)| result.is_string());
         }

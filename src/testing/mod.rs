@@ -9,6 +9,7 @@ mod bless;
 mod expectation;
 mod file;
 mod given;
+mod keys;
 mod run;
 
 use std::path::PathBuf;

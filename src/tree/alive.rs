@@ -102,8 +102,7 @@ impl Alive {
 
     /// The path of a node as the tree file has it.
     pub fn place(&self, node: &Node) -> &str {
-        let source = &self.tree.queries().model().source;
-        self.entry(node.place).map_or("", |entry| source.text()[entry.span.clone()].trim_matches('"'))
+        self.entry(node.place).map_or("", |entry| entry.place.text().trim_matches('"'))
     }
 
     /// Whether a node's content depends on who reads it.

@@ -230,8 +230,7 @@ impl Tree {
 
     fn place_name(&self, place: PlaceId) -> String {
         let entry = self.layout().place(place).entry(self.queries().model());
-        let text = entry.map(|entry| &self.queries().model().source.text()[entry.span.clone()]);
-        format!("{} when", text.unwrap_or_default())
+        format!("{} when", entry.map_or("", |entry| entry.place.text()))
     }
 }
 

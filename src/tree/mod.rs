@@ -7,6 +7,7 @@
 
 mod alive;
 mod directory;
+mod encoding;
 mod error;
 mod kept;
 mod layout;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::encoding;
 use super::error::Step;
 use super::lookup::Tree;
 use super::node::Node;
 use crate::language::print;
-use crate::language::{Content, Printed, QueryId, TemplateName, from_template};
+use crate::language::{Content, Entry, Printed, QueryId, TemplateName, from_template};
 use crate::parse::text;
 use crate::query::{Bindings, QueryError, Reads, Scope, Unready, Used};
 
@@ -28,7 +29,12 @@ impl Tree {
             return self.render_status(status, reads);
         }
         let Some(entry) = self.layout().place(node.place).entry(model) else { return Ok(Bytes::new()) };
-        let place = || model.source.text()[entry.span.clone()].to_owned();
+        let bytes = self.render_entry(entry, bindings, reads)?;
+        Ok(entry.encoding.map_or_else(|| bytes.clone(), |set| encoding::encode(&bytes, set)))
+    }
+
+    fn render_entry(&self, entry: &Entry, bindings: &Bindings, reads: &Reads) -> Result<Bytes, Step> {
+        let place = || entry.place.text().to_owned();
         match &entry.content {
             // what is alive has its bytes where it is served
             Content::Directory | Content::LastAnswer | Content::Events(_) => Ok(Bytes::new()),

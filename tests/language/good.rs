@@ -1,6 +1,7 @@
 //! Tree files without mistakes, and what is made of them.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use astfs::language::{
@@ -9,7 +10,7 @@ use astfs::language::{
 };
 use astfs::parse::Parser;
 
-fn model(path: impl AsRef<Path>) -> Model {
+pub fn model(path: impl AsRef<Path>) -> Model {
     let (model, report) = load(path.as_ref(), &LoadOptions::default()).expect("a readable file");
     assert!(report.diagnostics().is_empty(), "{}", report.render(false));
     model.expect("a model, since there is no mistake")
@@ -25,7 +26,7 @@ fn query<'a>(model: &'a Model, name: &str) -> &'a Query {
 
 #[test]
 fn the_trees_that_come_with_astfs_have_no_mistakes() {
-    for path in ["trees/basic.toml", "trees/asterisk.toml", "trees/alive.toml"] {
+    for path in ["trees/basic.toml", "trees/asterisk.toml", "trees/alive.toml", "tests/trees/pjsip.toml"] {
         assert!(!model(path).entries.is_empty());
     }
 }
@@ -98,9 +99,10 @@ fn entries_are_what_their_keys_say() {
     assert!(matches!(content("parsed"), Content::Printed { format: Format::Text, .. }));
     assert!(matches!(content("action"), Content::Printed { format: Format::Text, value: Printed::Query(_) }));
     assert!(matches!(content("computed"), Content::Template { result: Some(_), .. }));
-    for (path, expected) in ["text", "json", "env", "csv", "table", "toml"].into_iter().zip([
+    for (path, expected) in ["text", "json", "yaml", "env", "csv", "table", "toml"].into_iter().zip([
         Format::Text,
         Format::Json,
+        Format::Yaml,
         Format::Env,
         Format::Csv,
         Format::Table,
@@ -154,4 +156,31 @@ fn what_is_alive_is_what_its_keys_say() {
 #[test]
 fn templates_that_name_templates_see_what_these_set() {
     assert_eq!(good("includes/tree.toml").entries.len(), 4);
+}
+
+#[test]
+fn what_shows_a_secret_by_name_is_for_its_owner_unless_the_entry_says_otherwise() {
+    let model = good("reads/tree.toml");
+    let mode = |path: &str| {
+        let entry = model.entries.iter().find(|entry| entry.place.text().contains(path)).expect("an entry");
+        entry.attributes.mode
+    };
+    assert_eq!(mode("{peer}/secret"), Some(0o400));
+    assert_eq!(mode("{peer}/hash"), Some(0o600));
+    assert_eq!(mode("{peer}/context"), None, "only whether there is one is shown");
+    assert_eq!(mode("control/secret"), Some(0o600), "a control file's own");
+    assert_eq!(mode("page"), None);
+}
+
+#[test]
+fn content_is_shown_in_the_character_set_of_its_entry() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("tree.toml");
+    let text = "[tree]\n\"text\" = { text = \"Größe\\n\", encoding = \"latin1\" }\n\
+                \"made\" = { render = \"{{ 'Иван' }}\\n\", encoding = \"windows-1251\" }\n";
+    std::fs::write(&path, text).expect("a file");
+    for (name, expected) in [("text", &b"Gr\xf6\xdfe\n"[..]), ("made", b"\xc8\xe2\xe0\xed\n")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_astfs")).arg("cat").arg(&path).arg(name).output();
+        assert_eq!(output.expect("the program runs").stdout, expected);
+    }
 }

@@ -16,6 +16,7 @@ pub mod print;
 mod printed;
 mod sip_uri;
 mod time;
+mod yaml;
 
 use minijinja::Environment;
 

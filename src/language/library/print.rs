@@ -1,10 +1,11 @@
 //! The formats of `as`, which filters print as well.
 //!
 //! Each prints whole lines in the order of the fields. Truth is `True` or `False`, nothing is empty,
-//! except in JSON and TOML, which have their own words.
+//! except in JSON, YAML and TOML, which have their own words.
 
 use indexmap::IndexSet;
 
+use super::yaml;
 use crate::language::model::Format;
 use crate::parse::value::Value;
 
@@ -30,6 +31,7 @@ pub fn print(value: &Value, format: Format) -> Result<String, String> {
         Format::Csv => Ok(csv(&Columns::of(value, None))),
         Format::Table => Ok(table(&Columns::of(value, None))),
         Format::Toml => toml(value),
+        Format::Yaml => Ok(yaml::print(value)),
     }
 }
 
