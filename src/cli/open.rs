@@ -10,7 +10,7 @@ use super::connect;
 use super::{CliError, ServerSelection, TreeSelection};
 use crate::ami::Client;
 use crate::language::{LoadOptions, Model, load};
-use crate::query::{Queries, Server};
+use crate::query::Queries;
 use crate::tree::Tree;
 
 /// Threads for what has to wait; none of it computes for long.
@@ -34,15 +34,18 @@ pub fn runtime() -> Result<Runtime, CliError> {
 pub struct OpenTree {
     /// The tree.
     pub tree: Arc<Tree>,
-    /// The connection.
+    /// The connection; none if the tree asks no server, or a recording.
     pub client: Option<Client>,
 }
 
 /// Opens the tree that the arguments select. To be called on a runtime.
 pub fn open(selection: &TreeSelection, secret: Option<&str>) -> Result<OpenTree, CliError> {
     let model = model(&selection.tree, &selection.server)?;
-    let client = connect::client(&model, &selection.server, secret)?;
-    let server = client.clone().map(|client| Arc::new(client) as Arc<dyn Server>);
+    let connected = connect::server(&model, &selection.server, secret)?;
+    let (server, client) = match connected {
+        Some(connected) => (Some(connected.server), connected.client),
+        None => (None, None),
+    };
     let queries = Queries::new(Arc::new(model), server);
     Ok(OpenTree { tree: Arc::new(Tree::new(queries)), client })
 }

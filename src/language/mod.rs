@@ -42,6 +42,8 @@ pub use code::Code;
 pub use compiled::CompiledExpression;
 pub use definition::Succession;
 pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
+pub(crate) use document::{Reader, Section, duration, integer};
+pub(crate) use keys::{Key, Takes, key};
 pub use library::print;
 pub use load::{LoadOptions, load};
 pub use model::{
@@ -49,6 +51,7 @@ pub use model::{
     Question, Refresh, SecretSource, ServerAddress, Trigger, Variable, VariableId, Write,
 };
 pub use name::{escape, fit};
+pub(crate) use parts::report_syntax;
 pub use path::{Pattern, Segment};
 pub use schema::schema;
 pub use source::{Place, Span, TreeSource};
