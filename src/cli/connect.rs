@@ -29,16 +29,33 @@ pub struct Connected {
     pub secret: Option<Secret>,
 }
 
-/// Starts the connection that a tree needs, or opens the recording that stands in for it; none if it asks
-/// no server. To be called on a runtime.
+/// Which server is to be asked, with everything that decides on the connection.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The recording in that file.
+    Recording(String),
+    /// A server.
+    Live {
+        /// Where its AMI is.
+        address: Address,
+        /// The manager user.
+        user: String,
+        /// That user's secret.
+        secret: String,
+        /// Whether the secret itself goes over the wire.
+        plain_login: bool,
+    },
+}
+
+/// The server that a tree is to be shown from; none if it asks none.
 ///
 /// Arguments go before the environment, the environment before the tree file; a `secret` that the
 /// program knows itself goes before all.
-pub fn server(
+pub fn target(
     model: &Model,
     selection: &ServerSelection,
     known_secret: Option<&str>,
-) -> Result<Option<Connected>, CliError> {
+) -> Result<Option<Target>, CliError> {
     let declared = model.server.clone().unwrap_or_default();
     if !model.asks_server() || (model.server.is_none() && selection.server.is_none()) {
         return Ok(None);
@@ -46,10 +63,7 @@ pub fn server(
     let address =
         selection.server.clone().or(declared.address.clone()).unwrap_or_else(|| DEFAULT_ADDRESS.into());
     if let Some(file) = address.strip_prefix(REPLAY) {
-        let recording = Recording::read(Path::new(file))?;
-        let recorded = Some((recording.server.clone(), recording.replaced.clone()));
-        let server = Arc::new(Replay::new(file, recording));
-        return Ok(Some(Connected { server, client: None, recorded, secret: None }));
+        return Ok(Some(Target::Recording(file.to_owned())));
     }
     let address: Address =
         address.parse().map_err(|error| CliError::Arguments(format!("`{address}`: {error}")))?;
@@ -60,11 +74,27 @@ pub fn server(
         .or(declared.user.clone())
         .ok_or_else(|| CliError::Arguments(missing.into()))?;
     let secret = known_secret.map_or_else(|| secret(selection, &declared), |secret| Ok(secret.to_owned()))?;
-    let mut settings = Settings::new(address, user, secret.as_str());
-    settings.login = if declared.plain_login { LoginMethod::Plain } else { LoginMethod::Md5 };
-    let client = Client::start(settings);
-    let server = Arc::new(client.clone());
-    Ok(Some(Connected { server, client: Some(client), recorded: None, secret: Some(secret.into()) }))
+    Ok(Some(Target::Live { address, user, secret, plain_login: declared.plain_login }))
+}
+
+impl Target {
+    /// Starts the connection, or opens the recording that stands in for it. To be called on a runtime.
+    pub fn connect(&self) -> Result<Connected, CliError> {
+        let (address, user, secret, plain_login) = match self {
+            Target::Recording(file) => {
+                let recording = Recording::read(Path::new(file))?;
+                let recorded = Some((recording.server.clone(), recording.replaced.clone()));
+                let server = Arc::new(Replay::new(file, recording));
+                return Ok(Connected { server, client: None, recorded, secret: None });
+            }
+            Target::Live { address, user, secret, plain_login } => (address, user, secret, *plain_login),
+        };
+        let mut settings = Settings::new(address.clone(), user, secret.as_str());
+        settings.login = if plain_login { LoginMethod::Plain } else { LoginMethod::Md5 };
+        let client = Client::start(settings);
+        let (server, secret) = (Arc::new(client.clone()), Some(secret.as_str().into()));
+        Ok(Connected { server, client: Some(client), recorded: None, secret })
+    }
 }
 
 fn secret(selection: &ServerSelection, declared: &ServerAddress) -> Result<String, CliError> {

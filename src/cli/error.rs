@@ -66,9 +66,9 @@ pub enum CliError {
     /// Mounting.
     #[error(transparent)]
     Mount(#[from] MountError),
-    /// Unmounting.
+    /// What is mounted there.
     #[error("{0}")]
-    Unmount(String),
+    Mountpoint(String),
     /// The program's own surroundings: runtime, output.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -97,7 +97,7 @@ impl CliError {
         };
         match self {
             CliError::Mistakes => Exit::TreeFile,
-            CliError::Mount(_) | CliError::Unmount(_) => Exit::Mount,
+            CliError::Mount(_) | CliError::Mountpoint(_) => Exit::Mount,
             CliError::Query(error) | CliError::Tree { error: TreeError::Query(error), .. } => of_query(error),
             CliError::Told(status) => return ExitCode::from(*status),
             CliError::Server(_) => Exit::Server,

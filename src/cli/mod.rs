@@ -17,10 +17,12 @@ mod mount;
 mod open;
 mod query;
 mod record;
+mod reload;
 mod schema;
 mod test;
 mod tree;
 mod umount;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,6 +66,8 @@ enum Command {
     Mount(mount::MountArgs),
     /// Unmount a tree, also a stale one that a crash left behind
     Umount(umount::UmountArgs),
+    /// Have a mount read its tree file and templates again
+    Reload(reload::ReloadArgs),
     /// Mount a simulated PBX, to look around without an Asterisk
     Demo(demo::DemoArgs),
     /// Write a first tree file for this machine's Asterisk
@@ -133,6 +137,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Mount(args) => mount::run(args),
         Command::Umount(args) => umount::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
