@@ -23,6 +23,7 @@ mod name;
 mod parts;
 mod path;
 mod query;
+mod reading;
 mod schema;
 mod secrets;
 mod server;
@@ -39,15 +40,16 @@ mod words;
 pub use check::STATUS_DIRECTORY;
 pub use code::Code;
 pub use compiled::CompiledExpression;
-pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
+pub use diagnostic::{Diagnostic, Report, Severity, nearest, suggestion};
 pub use library::print;
 pub use load::{LoadOptions, load};
 pub use model::{
     Attributes, Content, Defaults, Entry, EventLog, Format, Model, OnError, Printed, Query, QueryId,
     Question, Refresh, SecretSource, ServerAddress, Trigger, Variable, VariableId, Write,
 };
-pub use name::{escape, fit};
+pub use name::{escape, fit, is_cut, is_escaped};
 pub use path::{Pattern, Segment};
+pub use reading::Way;
 pub use schema::schema;
 pub use source::{Place, Span, TreeSource};
 pub use templates::{Expression, TemplateName, Templates, TextKind, error_text};
