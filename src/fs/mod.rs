@@ -21,4 +21,4 @@ mod shared;
 
 pub use filesystem::TreeFilesystem;
 pub use mount::{Access, Ended, Mount, MountError};
-pub use mountpoint::{MountState, detach, inspect};
+pub use mountpoint::{MountState, detach, inspect, mounts_around};

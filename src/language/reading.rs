@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::model::{Content, Entry, Model, Printed, QueryId, Question, Variable};
+use super::secrets::is_secret;
 use super::tags::Tags;
 use super::templates::{TemplateName, Templates};
 
@@ -152,6 +153,21 @@ impl Model {
         read
     }
 
+    /// Whether a query asks nothing itself: it is made from others.
+    pub fn is_derived(&self, id: QueryId) -> bool {
+        matches!(self.query(id).question, Question::Any(_) | Question::Value(_))
+    }
+
+    /// Whether a query's question is made from a field that holds a secret.
+    pub fn asks_with_secret(&self, id: QueryId) -> bool {
+        templates_of(&self.query(id).question).into_iter().any(|template| {
+            let texts = self.behind(template).templates.into_iter();
+            let shown = texts.filter_map(|name| self.templates.text(&name));
+            let fields = shown.flat_map(|text| Tags::of_template(&text).shown_fields);
+            fields.into_iter().any(|(field, _)| is_secret(&field))
+        })
+    }
+
     /// The template files that an entry's content is made from, those that they name included, sorted.
     pub fn template_files_of(&self, entry: &Entry) -> Vec<PathBuf> {
         let (Content::Template { template, .. } | Content::Link(template)) = &entry.content else {
@@ -196,6 +212,8 @@ action = { Action = "SIPshowpeer", Peer = "{{ peer.name }}" }
 fields = { site = "sites[row.name]" }
 [query.by_command]
 command = "sip show peer {{ peer.name }}"
+[query.proves]
+command = "prove {{ peer.secret }}"
 [query.sites]
 value = "loaded"
 [each.peer]
@@ -242,6 +260,8 @@ in = "peers"
         assert_eq!(of("by_action"), ["fields sites"]);
         assert_eq!(of("sites"), ["value loaded"]);
         assert_eq!(of("by_command"), [""; 0]);
+        let secret = model.query_names["proves"];
+        assert!(model.asks_with_secret(secret) && !model.asks_with_secret(model.query_names["by_command"]));
         let each = model.queries_of_variable(&model.variables[0]);
         assert_eq!(each, [model.query_names["peers"]]);
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::error::QueryError;
 use super::queries::Queries;
-use super::reads::{Reads, Unready, Used};
+use super::reads::{Manner, Reads, Unready, Used};
 use super::scope::Bindings;
 use super::snapshot::Snapshot;
 use crate::ami::Action;
@@ -85,25 +85,31 @@ impl Queries {
         }
     }
 
-    /// The one of the members of an `any` that answers; none if none of them can, or `id` has none.
-    ///
-    /// # Errors
-    /// The member that is not known to answer or not, because something is lacking.
+    /// The one of the members of an `any` that answers; none if none of them can, if `id` has none, or if
+    /// that is not known. Of a query whose answer is not here, `elsewhere` says whether it is had
+    /// elsewhere, or cannot be.
     pub fn answering(
         self: &Arc<Self>,
         id: QueryId,
         bindings: &Bindings,
-        reads: &Reads,
-    ) -> Result<Option<QueryId>, QueryId> {
-        let Question::Any(members) = &self.model().query(id).question else { return Ok(None) };
+        manner: Manner,
+        elsewhere: impl Fn(QueryId) -> Option<bool>,
+    ) -> Option<QueryId> {
+        let Question::Any(members) = &self.model().query(id).question else { return None };
         for member in members {
-            match self.view(*member, bindings, reads) {
-                Err(Unready::Failed(error)) if error.means_cannot_answer() => {}
-                Err(Unready::Wanted) => return Err(*member),
-                _ => return Ok(Some(*member)),
+            let own = Reads::new(manner);
+            match self.view(*member, bindings, &own) {
+                Err(Unready::Failed(error)) if error.means_cannot_answer() => continue,
+                Err(Unready::Wanted) => {}
+                _ => return Some(*member),
             }
+            let known: Vec<_> = self.lacking(&own).into_iter().map(&elsewhere).collect();
+            if known.contains(&Some(false)) {
+                continue;
+            }
+            return known.iter().all(|known| *known == Some(true)).then_some(*member);
         }
-        Ok(None)
+        None
     }
 
     /// The queries whose answers a computation lacked.
@@ -125,7 +131,6 @@ impl Queries {
 mod tests {
     use super::super::recorded::{Recorded, queries};
     use super::*;
-    use crate::query::Manner;
 
     const TREE: &str = r#"
 [query.peers]
@@ -161,8 +166,8 @@ value = "peers"
         assert_eq!(words, [("fresh", true), ("cannot", false)]);
         assert_eq!(told[0].action.get("Command"), Some(&b"sip show peers"[..]));
         let of = |name: &str| queries.model().query_names[name];
-        assert_eq!(queries.answering(of("either"), &Bindings::none(), &reads), Ok(Some(of("second"))));
-        assert_eq!(queries.answering(of("peers"), &Bindings::none(), &reads), Ok(None));
+        let answers = |name| queries.answering(of(name), &Bindings::none(), reads.manner, |_| None);
+        assert_eq!((answers("either"), answers("peers")), (Some(of("second")), None));
     }
 
     #[tokio::test]
@@ -171,7 +176,9 @@ value = "peers"
         let queries = queries(TREE, &server);
         let of = |name: &str| queries.model().query_names[name];
         let reads = Reads::new(Manner::of_reader());
-        assert_eq!(queries.answering(of("either"), &Bindings::none(), &reads), Err(of("first")));
+        let answers = |known| queries.answering(of("either"), &Bindings::none(), reads.manner, |_| known);
+        assert_eq!((answers(None), answers(Some(true))), (None, Some(of("first"))));
+        assert!(queries.read(of("either"), &Bindings::none(), &reads).is_err());
         assert_eq!(queries.lacking(&reads), [of("first")]);
         let unsupported = QueryError::Unsupported { query: "first".into(), answer: "no".into() };
         queries.supply(of("first"), Err(unsupported));

@@ -87,6 +87,12 @@ impl Tree {
         below.into_iter().map(|index| &self.queries().model().entries[index]).collect()
     }
 
+    /// The path variables that give names in a directory, in the order of the file.
+    pub fn variables_in(&self, directory: &Node) -> Vec<VariableId> {
+        let places = self.place(directory).variables.iter();
+        places.filter_map(|id| Some(self.layout().place(*id).variable.as_ref()?.variable)).collect()
+    }
+
     /// The nodes that a name in a directory can be, by the letters of the tree file.
     pub fn candidates(&self, directory: &Node, name: &str) -> Vec<Node> {
         if let Some(status) = self.status_directory(directory.place, name) {
