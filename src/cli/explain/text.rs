@@ -126,7 +126,10 @@ fn row(query: &Asking, tree: &str) -> [String; 6] {
         (_, [first]) => question(first),
         (_, [first, more @ ..]) => format!("{}, and {} more", question(first), more.len()),
     };
-    let told = [Some(asked).filter(|asked| !asked.is_empty()), query.error.clone()];
+    // which query it is stands at the beginning of the line
+    let own = format!("query `{}`: ", query.name);
+    let error = query.error.as_ref().map(|error| error.strip_prefix(&own).unwrap_or(error).to_owned());
+    let told = [Some(asked).filter(|asked| !asked.is_empty()), error];
     let asks = told.into_iter().flatten().collect::<Vec<_>>().join("; ");
     [
         format!("{}{}", "  ".repeat(query.depth), plain(&query.name)),
