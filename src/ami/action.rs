@@ -133,6 +133,16 @@ impl Action {
         text
     }
 
+    /// Its lines for people, name and value, in order; what may be a secret is stars.
+    pub fn shown(&self) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let first = ("Action".to_owned(), text(&self.name));
+        let headers = self.headers.iter().map(|Header { name, value }| {
+            (text(name), if self.hides(name, value) { "***".to_owned() } else { text(value) })
+        });
+        std::iter::once(first).chain(headers).collect()
+    }
+
     /// The action as text, for messages to people: its name, and of a `Command` the command.
     pub(super) fn label(&self) -> String {
         match self.get("Command") {
@@ -242,6 +252,9 @@ mod tests {
             Action::new("Login").unwrap().with("Secret", "one1").unwrap().with("Key", "two2").unwrap();
         let shown = format!("{login:?}");
         assert!(!shown.contains("one1") && !shown.contains("two2") && shown.contains("Login"), "{shown}");
+        let lines = login.shown();
+        assert_eq!(lines[0], ("Action".into(), "Login".into()));
+        assert_eq!(lines[1..], ["Secret", "Key"].map(|name| (name.into(), "***".into())));
         let error = Action::new("Login").unwrap().with("Secret", "three3\n").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("three3"));
     }

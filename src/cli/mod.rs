@@ -76,7 +76,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Print the JSON Schema of tree files, for editors
     Schema,
-    /// Tell what a finding of `check` means, and how it is put right
+    /// Tell why a path of a tree or mount is what it is, or what a finding of `check` means
     Explain(explain::ExplainArgs),
     /// Show the tree as `tree` would show the mount
     Tree(tree::TreeArgs),

@@ -22,4 +22,4 @@ mod succession;
 
 pub use filesystem::TreeFilesystem;
 pub use mount::{Access, Ended, Mount, MountError};
-pub use mountpoint::{MountState, detach, inspect};
+pub use mountpoint::{MountState, detach, inspect, mounts_around};

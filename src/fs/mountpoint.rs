@@ -44,6 +44,15 @@ pub fn inspect(mountpoint: &Path) -> std::io::Result<MountState> {
     }
 }
 
+/// The places of the astfs mounts that a path is in, the innermost first. The path is as the kernel lists
+/// mounts: absolute, without links.
+///
+/// # Errors
+/// If the list of mounts cannot be read.
+pub fn mounts_around(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    Ok(mounted_around(&std::fs::read("/proc/self/mountinfo")?, path))
+}
+
 /// Takes a mount away at once, even while files in it are open: they stay readable to whoever has
 /// them, and the name is free again. What an astfs has mounted inside it goes first.
 ///
@@ -123,6 +132,14 @@ fn mounted_inside(mountinfo: &[u8], target: &Path) -> Vec<PathBuf> {
     mounts(mountinfo).rev().filter(inside).map(|mounted| mounted.at).collect()
 }
 
+/// The astfs mounts around a path, the innermost first.
+fn mounted_around(mountinfo: &[u8], path: &Path) -> Vec<PathBuf> {
+    let around = |mounted: &Mounted| mounted.is_astfs() && path.starts_with(&mounted.at);
+    let mut around: Vec<_> = mounts(mountinfo).filter(around).map(|mounted| mounted.at).collect();
+    around.sort_by_key(|at| std::cmp::Reverse(at.components().count()));
+    around
+}
+
 /// `\040` for a blank, and so on.
 fn unescape(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
@@ -169,6 +186,9 @@ mod tests {
         let inside = |path: &str| mounted_inside(MOUNTINFO, Path::new(path));
         assert_eq!(inside("/"), ["/srv", "/mnt/a b", "/mnt"].map(PathBuf::from));
         assert_eq!(inside("/mnt"), [PathBuf::from("/mnt/a b")]);
+        let around = |path: &str| mounted_around(MOUNTINFO, Path::new(path));
+        assert_eq!(around("/mnt/a b/c"), ["/mnt/a b", "/mnt"].map(PathBuf::from));
+        assert!(around("/mntx").is_empty());
         assert!(inside("/srv").is_empty() && inside("/mn").is_empty());
     }
 }

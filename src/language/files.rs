@@ -44,6 +44,11 @@ impl TemplateFiles {
         TemplateFiles { folder, ..TemplateFiles::default() }
     }
 
+    /// The folder, if there is one.
+    pub fn folder(&self) -> Option<&PathBuf> {
+        self.folder.as_ref()
+    }
+
     /// The names of the files that are templates, sorted.
     fn names(&self) -> Vec<String> {
         let read = self.known.iter().filter(|(_, file)| file.is_some());

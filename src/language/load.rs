@@ -176,6 +176,7 @@ impl Loader {
             query_names: std::mem::take(&mut self.query_names),
             variables,
             entries,
+            templates_folder: self.files.folder().cloned(),
             templates: std::mem::take(&mut self.templates),
         })
     }

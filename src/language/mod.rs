@@ -24,6 +24,7 @@ mod name;
 mod parts;
 mod path;
 mod query;
+mod reading;
 mod schema;
 mod secrets;
 mod server;
@@ -41,7 +42,7 @@ pub use check::STATUS_DIRECTORY;
 pub use code::Code;
 pub use compiled::CompiledExpression;
 pub use definition::Succession;
-pub use diagnostic::{Diagnostic, Report, Severity, suggestion};
+pub use diagnostic::{Diagnostic, Report, Severity, nearest, suggestion};
 pub(crate) use document::{Reader, Section, duration, integer};
 pub(crate) use keys::{Key, Takes, key};
 pub use library::print;
@@ -50,9 +51,10 @@ pub use model::{
     Attributes, Content, Defaults, Entry, EventLog, Format, Model, OnError, Printed, Query, QueryId,
     Question, Refresh, SecretSource, ServerAddress, Trigger, Variable, VariableId, Write,
 };
-pub use name::{escape, fit};
+pub use name::{escape, fit, is_cut, is_escaped};
 pub(crate) use parts::report_syntax;
 pub use path::{Pattern, Segment};
+pub use reading::Way;
 pub use schema::schema;
 pub use source::{Place, Span, TreeSource};
 pub use templates::{Expression, TemplateName, Templates, TextKind, error_text};

@@ -34,6 +34,8 @@ pub struct Model {
     pub variables: Vec<Variable>,
     /// The entries of `[tree]`, in the order of the file.
     pub entries: Vec<Entry>,
+    /// The folder of template files, if there is one.
+    pub templates_folder: Option<PathBuf>,
     /// All templates, compiled.
     pub templates: Templates,
 }

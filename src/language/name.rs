@@ -15,6 +15,22 @@ const HASH_DIGITS: usize = 16;
 
 /// A record's name as a file name.
 pub fn escape(name: &str) -> String {
+    let escaped = whole(name);
+    if text::encode(&escaped).len() > LONGEST { shorten(&escaped) } else { escaped }
+}
+
+/// Whether a record's name as a file name is cut: it cannot be told from that any more.
+pub fn is_cut(name: &str) -> bool {
+    text::encode(&whole(name)).len() > LONGEST
+}
+
+/// Whether a record's name holds what no file name can.
+pub fn is_escaped(name: &str) -> bool {
+    whole(name) != name
+}
+
+/// The name escaped, however long it is.
+fn whole(name: &str) -> String {
     if name.is_empty() {
         return "%".to_owned();
     }
@@ -29,7 +45,7 @@ pub fn escape(name: &str) -> String {
             escaped.push(character);
         }
     }
-    if text::encode(&escaped).len() > LONGEST { shorten(&escaped) } else { escaped }
+    escaped
 }
 
 /// Cuts a name so that `room` bytes are left for what is put behind it.
@@ -80,5 +96,7 @@ mod tests {
         let two = escape(&format!("{long}2"));
         assert!(one.len() <= LONGEST && two.len() <= LONGEST, "{one}");
         assert_ne!(one, two);
+        assert!(is_cut(&long) && !is_escaped(&long) && !is_cut(&"x".repeat(255)));
+        assert!(is_escaped("a/b") && is_escaped("") && !is_cut("a/b"));
     }
 }

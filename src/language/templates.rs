@@ -58,7 +58,7 @@ impl TextKind {
 
 /// The name under which a template was compiled.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TemplateName(String);
+pub struct TemplateName(pub(super) String);
 
 /// An expression, found to be well-formed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,6 +185,11 @@ impl Templates {
             Ok(template) => self.own_names(template.undeclared_variables(true)),
             Err(_) => Vec::new(),
         }
+    }
+
+    /// A template's text, as it was compiled; none for what is no template.
+    pub(super) fn text(&self, template: &str) -> Option<String> {
+        self.environment.get_template(template).ok().map(|template| template.source().to_owned())
     }
 
     /// The value of an expression that reads nothing.

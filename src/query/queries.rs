@@ -300,7 +300,7 @@ impl Queries {
     }
 
     /// The AMI action that asks a query.
-    fn action(
+    pub(super) fn action(
         self: &Arc<Self>,
         query: &Query,
         bindings: &Bindings,

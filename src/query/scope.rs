@@ -61,6 +61,11 @@ impl Bindings {
         self.0.len() == other.0.len() && self.0.iter().zip(&*other.0).all(|(one, two)| one.value == two.value)
     }
 
+    /// The keys of all of them, outermost first.
+    pub fn all_keys(&self) -> impl Iterator<Item = Arc<str>> + '_ {
+        self.0.iter().map(|binding| Arc::clone(&binding.key))
+    }
+
     fn get(&self, variable: &str) -> Option<&Binding> {
         self.0.iter().rev().find(|binding| &*binding.variable == variable)
     }

@@ -134,6 +134,6 @@ impl Queries {
 }
 
 /// What an event made stale counts as stale, also while its refresh is under way.
-fn strict() -> Manner {
+pub(super) fn strict() -> Manner {
     Manner { eager: true, ..Manner::of_reader() }
 }

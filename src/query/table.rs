@@ -200,6 +200,13 @@ impl Table {
         queries.any_live(&whole)
     }
 
+    /// Keeps a result that was had elsewhere.
+    pub(super) fn supply(&self, outcome: Outcome, link: u64) {
+        let (version, used, until) = (1, Used::default(), None);
+        self.state().current = Some(Current { outcome, version, used, until, link });
+        self.dirty.store(false, Ordering::Release);
+    }
+
     /// The record of that key as it is kept now.
     pub(super) fn record(&self, key: &str) -> Option<Value> {
         let state = self.state();

@@ -121,7 +121,7 @@ impl Rows {
         }
     }
 
-    fn record(&self, position: usize) -> Option<NamedRecord> {
+    pub fn record(&self, position: usize) -> Option<NamedRecord> {
         let origin = match self {
             Rows::Table { table, version, .. } => Some((Arc::clone(table), *version)),
             Rows::Own(_) => None,
@@ -356,7 +356,7 @@ impl State {
 
 impl Group {
     /// The name of a record if no other claims it.
-    fn name(&self, key: &Arc<str>) -> Arc<str> {
+    pub(super) fn name(&self, key: &Arc<str>) -> Arc<str> {
         let (prefix, suffix) = (&self.around.0, &self.around.1);
         let escaped = escape(key);
         if prefix.is_empty() && suffix.is_empty() && *escaped == **key {

@@ -61,7 +61,7 @@ impl Tree {
         &self.queries
     }
 
-    fn place(&self, node: &Node) -> &Place {
+    pub(super) fn place(&self, node: &Node) -> &Place {
         self.layout.place(node.place)
     }
 

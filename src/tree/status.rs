@@ -4,6 +4,7 @@
 //! stands in it is made anew whenever somebody looks.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -117,8 +118,13 @@ impl Tree {
     fn summary(&self) -> String {
         let standings = self.all_standings();
         let mut text = format!("astfs      {}\n", env!("CARGO_PKG_VERSION"));
-        let tree = self.queries().model().source.path().display().to_string();
-        let _ = writeln!(text, "tree       {tree}");
+        let model = self.queries().model();
+        // whoever reads it may be in another directory
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let _ = writeln!(text, "tree       {}", whole(model.source.path()).display());
+        if let Some(folder) = &model.templates_folder {
+            let _ = writeln!(text, "templates  {}", whole(folder).display());
+        }
         let _ = writeln!(text, "process    {}", std::process::id());
         let _ = writeln!(text, "server     {}", self.queries().server_standing());
         let of = |wanted: &str| standings.iter().filter(|standing| standing.word() == wanted).count();

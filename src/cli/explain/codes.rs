@@ -1,26 +1,14 @@
-//! `astfs explain`: what a finding means, and how it is put right.
+//! What a finding means, and how it is put right.
 
-use std::io::Write;
-
-use clap::Args;
-
-use super::CliError;
+use super::super::CliError;
 use crate::language::{Code, Severity};
 
-/// Arguments of `explain`.
-#[derive(Debug, Args)]
-pub struct ExplainArgs {
-    /// The code of a finding, as in `error[unknown-query]`; without one, all are listed
-    #[arg(value_name = "CODE")]
-    code: Option<String>,
-}
-
-pub fn run(args: &ExplainArgs) -> Result<(), CliError> {
-    let text = match &args.code {
+/// The page of the code of that name, or all codes.
+pub fn text(name: Option<&str>) -> Result<String, CliError> {
+    Ok(match name {
         Some(name) => explanation(code(name)?),
         None => list(),
-    };
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
+    })
 }
 
 /// The code of that name; it may be copied out of a report with what stands around it.
