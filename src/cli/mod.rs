@@ -72,7 +72,7 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Write a first tree file for this machine's Asterisk
     Init(init::InitArgs),
-    /// Report every mistake in tree files; asks no server
+    /// Report every mistake in tree files; with --live, what their server can answer
     Check(check::CheckArgs),
     /// Print the JSON Schema of tree files, for editors
     Schema,
@@ -133,7 +133,9 @@ pub fn run() -> ExitCode {
     };
     // here, the first `--verbose` tells each case
     let verbose = cli.verbose.saturating_sub(u8::from(matches!(cli.command, Command::Test(_))));
-    logging::start(verbose, cli.quiet, telling);
+    // what fails there is its report
+    let quiet = cli.quiet || (verbose == 0 && matches!(cli.command, Command::Check(_)));
+    logging::start(verbose, quiet, telling);
     let done = match cli.command {
         Command::Mount(args) => mount::run(args),
         Command::Umount(args) => umount::run(&args),

@@ -74,13 +74,13 @@ impl Queries {
         })
     }
 
-    fn settle_cell(&self, cell: &Cell, told: &Told) {
+    pub(super) fn settle_cell(&self, cell: &Cell, told: &Told) {
         let outcome = self.read_outcome(cell.query, told.answer.clone());
         self.mark(cell.settle(outcome, told.asked, told.session));
     }
 
     /// What came of asking; a failure is told here, once.
-    fn read_outcome(&self, id: QueryId, answer: Result<Arc<Answer>, AskError>) -> Outcome {
+    pub(super) fn read_outcome(&self, id: QueryId, answer: Result<Arc<Answer>, AskError>) -> Outcome {
         let query = self.model().query(id);
         let read = match answer {
             Ok(answer) => read_answer(query, &answer),

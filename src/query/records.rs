@@ -42,6 +42,20 @@ impl Queries {
         outer: &Bindings,
         reads: &Reads,
     ) -> Result<Vec<NamedRecord>, Unready> {
+        let records = self.all_records(variable, outer, reads)?;
+        self.filter(variable, outer, reads, records)
+    }
+
+    /// The same without regard to `where`.
+    ///
+    /// # Errors
+    /// As for [`Queries::records`].
+    pub fn all_records(
+        self: &Arc<Self>,
+        variable: &Variable,
+        outer: &Bindings,
+        reads: &Reads,
+    ) -> Result<Vec<NamedRecord>, Unready> {
         let place = format!("each `{}`", variable.name);
         let source = reads.apart(|own| {
             let scope = Scope::new(self, outer, own);
@@ -69,7 +83,7 @@ impl Queries {
             };
             records.push(NamedRecord { key: key.into(), value, origin: None });
         }
-        self.filter(variable, outer, reads, records)
+        Ok(records)
     }
 
     fn filter(

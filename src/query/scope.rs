@@ -66,6 +66,11 @@ impl Bindings {
         self.0.iter().map(|binding| Arc::clone(&binding.key))
     }
 
+    /// The innermost, if there is one.
+    pub fn innermost(&self) -> Option<&Binding> {
+        self.0.last()
+    }
+
     fn get(&self, variable: &str) -> Option<&Binding> {
         self.0.iter().rev().find(|binding| &*binding.variable == variable)
     }

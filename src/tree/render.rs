@@ -33,7 +33,12 @@ impl Tree {
         Ok(entry.encoding.map_or_else(|| bytes.clone(), |set| encoding::encode(&bytes, set)))
     }
 
-    fn render_entry(&self, entry: &Entry, bindings: &Bindings, reads: &Reads) -> Result<Bytes, Step> {
+    /// What an entry shows for these records, or where its link leads; nothing for what is alive.
+    ///
+    /// # Errors
+    /// [`Step::Wanted`] if something has to be asked first; it is noted in `reads`. Otherwise, why it
+    /// cannot be shown.
+    pub fn render_entry(&self, entry: &Entry, bindings: &Bindings, reads: &Reads) -> Result<Bytes, Step> {
         let place = || entry.place.text().to_owned();
         match &entry.content {
             // what is alive has its bytes where it is served

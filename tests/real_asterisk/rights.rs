@@ -58,3 +58,34 @@ fn both_logins_are_accepted_and_a_wrong_secret_is_denied() {
         assert!(!mounted.stderr().contains("guess"));
     }
 }
+
+#[test]
+fn the_check_of_a_live_server_tells_which_right_is_lacking_and_the_user_that_is_enough() {
+    let Some(server) = Asterisk::start(Version::V16) else { return };
+    let check = |user: User| {
+        let mut astfs = mount::astfs();
+        astfs.args(["check", "--live", "--format", "json"]).arg(shipped());
+        astfs.args(["--server", &server.ami_address().to_string(), "--user", user.name]);
+        let output = astfs.env("ASTFS_SECRET", user.secret).output().expect("astfs runs");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        (output.status.code(), report["live"].clone())
+    };
+    let (status, report) = check(ASTFS);
+    assert_eq!(status, Some(0), "{report:#}");
+    assert!(report["version"].as_str().is_some_and(|version| version.starts_with("16.")), "{report:#}");
+    let classes = |report: &serde_json::Value| -> Vec<String> {
+        report["user"]["write"].as_object().expect("classes").keys().cloned().collect()
+    };
+    assert_eq!(classes(&report), ["command", "reporting"]);
+
+    let (status, report) = check(REPORTING);
+    assert_eq!(status, Some(1), "{report:#}");
+    let queries = report["queries"].as_array().expect("a list");
+    let state =
+        |name: &str| queries.iter().find(|query| query["name"] == name).expect("a line")["state"].clone();
+    assert_eq!(
+        (state("sip_peer_entries"), state("iax_users_from_command")),
+        ("answered".into(), "denied".into())
+    );
+    assert_eq!(classes(&report), ["command", "reporting"], "what is lacking is among them");
+}

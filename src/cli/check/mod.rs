@@ -1,25 +1,32 @@
-//! `astfs check`: every mistake of tree files.
+//! `astfs check`: every mistake of tree files, and what a server answers of one.
+
+mod live;
+mod rights;
+mod told;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::CliError;
 use super::color::Color;
-use crate::language::{LoadOptions, Report, Severity, load};
+use super::{CliError, ServerSelection, open};
+use crate::language::{LoadOptions, Model, Report, Severity, load};
 
 const AFTER_HELP: &str = "\
 Examples:
   astfs check trees/asterisk.toml
   astfs check --deny-warnings trees/*.toml
   astfs check --format json tree.toml | jq -r '.findings[] | [.file, .line, .code] | @tsv'
+  astfs check --live trees/asterisk.toml           what does this tree get of its server?
 
 Findings go to standard error, with --format json to standard output. `astfs explain CODE` tells
-more of one. Nothing is asked of a server, and nothing is written.
+more of one. Without --live nothing is asked of a server. Nothing is written, and no control file's
+action is done.
 
-Exit status: 0 no errors (with --deny-warnings: nothing found), 1 a tree file cannot be read,
-2 wrong usage, 3 mistakes.";
+Exit status: 0 no errors (with --deny-warnings: nothing found), 1 a tree file cannot be read, or with
+--live something in the tree cannot be answered, 2 wrong usage, 3 mistakes, 4 the server cannot be
+asked.";
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -28,9 +35,11 @@ pub struct CheckArgs {
     /// The tree files
     #[arg(value_name = "TREE", required = true)]
     trees: Vec<PathBuf>,
-    /// The folder of template files
-    #[arg(long, value_name = "DIR")]
-    templates: Option<PathBuf>,
+    /// Ask the tree's server too: what can it answer, and which manager user is enough?
+    #[arg(long)]
+    live: bool,
+    #[command(flatten)]
+    server: ServerSelection,
     /// How findings are printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -57,6 +66,8 @@ struct Checked {
     entries: usize,
     queries: usize,
     unreadable: bool,
+    /// The last tree's.
+    model: Option<Model>,
 }
 
 impl Checked {
@@ -66,6 +77,7 @@ impl Checked {
                 self.report.extend(report);
                 self.entries += model.as_ref().map_or(0, |model| model.entries.len());
                 self.queries += model.as_ref().map_or(0, |model| model.queries.len());
+                self.model = model;
             }
             Err(error) => {
                 self.unreadable = true;
@@ -93,29 +105,49 @@ impl Checked {
 }
 
 pub fn run(args: &CheckArgs) -> Result<(), CliError> {
-    let options = LoadOptions { templates: args.templates.clone() };
+    if args.live && args.trees.len() > 1 {
+        eprintln!("astfs: --live asks one server for one tree; name one");
+        return Err(CliError::Told(2));
+    }
+    let options = LoadOptions { templates: args.server.templates.clone() };
     let mut checked = Checked::default();
     for tree in &args.trees {
         checked.add(tree, &options);
     }
     let report = &checked.report;
     let found = !report.diagnostics().is_empty();
-    match args.format {
-        Format::Json => {
-            let mut output = std::io::stdout();
-            serde_json::to_writer_pretty(&mut output, &report.to_json()).map_err(std::io::Error::from)?;
+    let failed = match () {
+        () if checked.unreadable => Some(CliError::Told(1)),
+        () if report.has_errors() || (args.deny_warnings && found) => Some(CliError::Mistakes),
+        () => None,
+    };
+    let mut output = std::io::stdout();
+    if found && matches!(args.format, Format::Text) {
+        eprintln!("{}{}", report.render(args.color.on_stderr()), checked.summary(&args.trees));
+    } else if matches!(args.format, Format::Text) {
+        writeln!(output, "{}", checked.summary(&args.trees))?;
+    }
+    let mut json = report.to_json();
+    let live = match checked.model.take() {
+        Some(model) if args.live && failed.is_none() => {
+            Some(open::runtime()?.block_on(live::ask(model, &args.server)))
+        }
+        _ => None,
+    };
+    let live = live.transpose()?;
+    match (args.format, &live) {
+        (Format::Text, Some(live)) => output.write_all(told::text(live).as_bytes())?,
+        (Format::Text, None) => {}
+        (Format::Json, live) => {
+            if let Some(live) = live {
+                json["live"] = serde_json::to_value(live).map_err(std::io::Error::from)?;
+            }
+            serde_json::to_writer_pretty(&mut output, &json).map_err(std::io::Error::from)?;
             output.write_all(b"\n")?;
         }
-        Format::Text if found => {
-            eprintln!("{}{}", report.render(args.color.on_stderr()), checked.summary(&args.trees));
-        }
-        Format::Text => writeln!(std::io::stdout(), "{}", checked.summary(&args.trees))?,
     }
-    match () {
-        () if checked.unreadable => Err(CliError::Told(1)),
-        () if report.has_errors() || (args.deny_warnings && found) => Err(CliError::Mistakes),
-        () => Ok(()),
-    }
+    let live_fails = live.is_some_and(|live| live.fails());
+    failed.or(live_fails.then_some(CliError::Told(1))).map_or(Ok(()), Err)
 }
 
 /// A number of things: `1 entry`, `2 entries`.
