@@ -51,7 +51,7 @@ struct Edited {
 impl Edited {
     fn start(peers: usize, text: &str, arguments: &[&str]) -> Edited {
         let names: Vec<String> = (0..peers).map(|number| format!("peer{number}")).collect();
-        let content = Content::new(Version::Asterisk16).peers(names.iter().map(|name| Peer::new(name)));
+        let content = Content::new(Version::Asterisk16).peers(names.iter().map(Peer::new));
         let (server, file) = (Simulated::start(content), TreeFile::new(text));
         let mounted = server.mount_with(&file.path(), arguments);
         Edited { server, file, mounted }
