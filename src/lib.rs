@@ -4,7 +4,8 @@
 //! bytes ([`ami`]) become values ([`parse`]), the tree file ([`language`]) says which questions to
 //! ask ([`query`]) and what their results look like as directories and files ([`tree`]), and the
 //! kernel is served from that ([`fs`]). Each module knows only those named before it.
-//! [`simulator`] is an Asterisk to try all this on, and [`cli`] the commands of the program.
+//! [`recording`] keeps what a server told, and stands in for it; [`testing`] compares a tree with what
+//! is expected of it. [`simulator`] is an Asterisk to try all this on, and [`cli`] the commands of the program.
 
 pub mod ami;
 pub mod cli;
@@ -12,5 +13,7 @@ pub mod fs;
 pub mod language;
 pub mod parse;
 pub mod query;
+pub mod recording;
 pub mod simulator;
+pub mod testing;
 pub mod tree;

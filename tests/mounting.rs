@@ -274,7 +274,7 @@ fn the_demo_needs_no_asterisk_and_leaves_nothing_behind() {
 #[test]
 fn exit_statuses_are_those_that_help_promises() {
     let help = run([Path::new("--help")]);
-    let promised = "Exit status: 0 done, 1 failed, 2 wrong usage, 3 mistakes in the tree file,\n\
+    let promised = "Exit status: 0 done, 1 failed, 2 wrong usage, 3 mistakes in the tree file or test file,\n\
                     4 the server cannot be asked, 5 cannot mount or unmount.";
     assert!(text(&help.stdout).contains(promised), "{}", text(&help.stdout));
     assert_exit(&help, 0, &[]);

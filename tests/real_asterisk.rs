@@ -16,5 +16,7 @@ mod follows;
 mod ground;
 #[path = "real_asterisk/pjsip.rs"]
 mod pjsip;
+#[path = "real_asterisk/recorded.rs"]
+mod recorded;
 #[path = "real_asterisk/rights.rs"]
 mod rights;

@@ -119,11 +119,27 @@ impl Action {
     /// Its lines for people, name and value, in order; what may be a secret is stars.
     pub fn shown(&self) -> Vec<(String, String)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let first = ("Action".to_owned(), text(&self.name));
-        let headers = self.headers.iter().map(|Header { name, value }| {
+        let headers = self.headers().map(|(name, value)| {
             (text(name), if self.hides(name, value) { "***".to_owned() } else { text(value) })
         });
-        std::iter::once(first).chain(headers).collect()
+        headers.collect()
+    }
+
+    /// All headers in order, `Action` first.
+    pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let first = (&b"Action"[..], &*self.name);
+        std::iter::once(first).chain(self.headers.iter().map(|header| (&*header.name, &*header.value)))
+    }
+
+    /// The whole action as text, for messages to people: its name, and what it asks for.
+    pub fn question(&self) -> String {
+        let mut text = self.label();
+        for Header { name, value } in &self.headers {
+            if !self.hides(name, value) && !name.eq_ignore_ascii_case(b"Command") {
+                text.push_str(&format!(" {}={:?}", shown(name), shown(value)));
+            }
+        }
+        text
     }
 
     /// The action as text, for messages to people: its name, and of a `Command` the command.
@@ -138,9 +154,7 @@ impl Action {
 
     /// Appends the request's bytes. `id` must be short and free of line ends.
     pub(super) fn encode(&self, id: &[u8], out: &mut Vec<u8>) {
-        let first: (&[u8], &[u8]) = (b"Action", &self.name);
-        let headers = self.headers.iter().map(|header| (&*header.name, &*header.value));
-        for (name, value) in std::iter::once(first).chain(headers).chain([(&b"ActionID"[..], id)]) {
+        for (name, value) in self.headers().chain([(&b"ActionID"[..], id)]) {
             for part in [name, b": ", value, b"\r\n"] {
                 out.extend_from_slice(part);
             }

@@ -53,7 +53,9 @@ impl Answer {
                 }
             }
         }
-        Err(CodecError::Truncated { bytes: recording.len() })
+        decoder.finish()?;
+        let ended = list.and_then(|(assembly, _)| assembly.end_by_order());
+        ended.ok_or(CodecError::Truncated { bytes: recording.len() })
     }
 
     /// The `Response` message (for 13's `DataGet` the event that stands in its place).

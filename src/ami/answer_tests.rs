@@ -85,6 +85,13 @@ fn a_list_announced_in_words_goes_on_to_its_complete_event() {
 }
 
 #[test]
+fn a_list_announced_in_words_ends_with_its_recording() {
+    let recording = "Response: Success\r\nMessage: Agents will follow\r\n\r\nEvent: Agent\r\n\r\n";
+    let answer = Answer::read(recording.as_bytes()).unwrap();
+    assert_eq!((answer.items().len(), answer.complete()), (1, None));
+}
+
+#[test]
 fn a_wrong_count_of_items_is_not_believed() {
     let list = "Response: Success\r\nEventList: start\r\n\r\nEvent: E\r\nEventList: start\r\n\r\nEvent: E\r\n\r\n\
         Event: EComplete\r\nEventList: Complete\r\nListItems: 7\r\n\r\n";

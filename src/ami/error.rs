@@ -122,6 +122,14 @@ pub enum AskError {
         /// The action's name.
         action: String,
     },
+    /// A recording stands in for the server, and this was not asked when it was made.
+    #[error("the recording {recording} holds no answer to {question}; record it again with this tree")]
+    NotRecorded {
+        /// The recording's file.
+        recording: String,
+        /// What was asked.
+        question: String,
+    },
     /// The question (or the login) cannot be sent.
     #[error(transparent)]
     Refused(#[from] ActionError),

@@ -118,7 +118,8 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
+/// A number of things: `1 entry`, `2 entries`.
+pub(super) fn counted(count: usize, what: &str) -> String {
     match (count, what.strip_suffix('y')) {
         (1, _) => format!("1 {what}"),
         (_, Some(stem)) => format!("{count} {stem}ies"),

@@ -2,30 +2,69 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{CliError, ServerSelection};
-use crate::ami::{Address, Client, LoginMethod, Settings};
+use crate::ami::{Address, Client, LoginMethod, Secret, Settings};
 use crate::language::{Model, SecretSource, ServerAddress};
+use crate::query::Server;
+use crate::recording::{Recording, Replay};
 
 /// The environment variable that holds the manager secret.
 const SECRET_VARIABLE: &str = "ASTFS_SECRET";
 const DEFAULT_ADDRESS: &str = "127.0.0.1:5038";
 
-/// Starts the connection that a tree needs; none if it asks no server.
+/// What stands before the file in the place of an address.
+const REPLAY: &str = "replay:";
+
+/// The server that a tree is shown from.
+pub struct Connected {
+    /// It.
+    pub server: Arc<dyn Server>,
+    /// The connection, if it is a live one.
+    pub client: Option<Client>,
+    /// Of a recording, what it is one of, and what was replaced in it.
+    pub recorded: Option<(String, String)>,
+    /// The secret that opened the connection.
+    pub secret: Option<Secret>,
+}
+
+/// Which server is to be asked, with everything that decides on the connection.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The recording in that file.
+    Recording(String),
+    /// A server.
+    Live {
+        /// Where its AMI is.
+        address: Address,
+        /// The manager user.
+        user: String,
+        /// That user's secret.
+        secret: String,
+        /// Whether the secret itself goes over the wire.
+        plain_login: bool,
+    },
+}
+
+/// The server that a tree is to be shown from; none if it asks none.
 ///
 /// Arguments go before the environment, the environment before the tree file; a `secret` that the
 /// program knows itself goes before all.
-pub fn client(
+pub fn target(
     model: &Model,
     selection: &ServerSelection,
     known_secret: Option<&str>,
-) -> Result<Option<Client>, CliError> {
+) -> Result<Option<Target>, CliError> {
     let declared = model.server.clone().unwrap_or_default();
     if !model.asks_server() || (model.server.is_none() && selection.server.is_none()) {
         return Ok(None);
     }
     let address =
         selection.server.clone().or(declared.address.clone()).unwrap_or_else(|| DEFAULT_ADDRESS.into());
+    if let Some(file) = address.strip_prefix(REPLAY) {
+        return Ok(Some(Target::Recording(file.to_owned())));
+    }
     let address: Address =
         address.parse().map_err(|error| CliError::Arguments(format!("`{address}`: {error}")))?;
     let missing = "no manager user is given; set `user` in [server] of the tree file, or give --user";
@@ -35,9 +74,27 @@ pub fn client(
         .or(declared.user.clone())
         .ok_or_else(|| CliError::Arguments(missing.into()))?;
     let secret = known_secret.map_or_else(|| secret(selection, &declared), |secret| Ok(secret.to_owned()))?;
-    let mut settings = Settings::new(address, user, secret);
-    settings.login = if declared.plain_login { LoginMethod::Plain } else { LoginMethod::Md5 };
-    Ok(Some(Client::start(settings)))
+    Ok(Some(Target::Live { address, user, secret, plain_login: declared.plain_login }))
+}
+
+impl Target {
+    /// Starts the connection, or opens the recording that stands in for it. To be called on a runtime.
+    pub fn connect(&self) -> Result<Connected, CliError> {
+        let (address, user, secret, plain_login) = match self {
+            Target::Recording(file) => {
+                let recording = Recording::read(Path::new(file))?;
+                let recorded = Some((recording.server.clone(), recording.replaced.clone()));
+                let server = Arc::new(Replay::new(file, recording));
+                return Ok(Connected { server, client: None, recorded, secret: None });
+            }
+            Target::Live { address, user, secret, plain_login } => (address, user, secret, *plain_login),
+        };
+        let mut settings = Settings::new(address.clone(), user, secret.as_str());
+        settings.login = if plain_login { LoginMethod::Plain } else { LoginMethod::Md5 };
+        let client = Client::start(settings);
+        let (server, secret) = (Arc::new(client.clone()), Some(secret.as_str().into()));
+        Ok(Connected { server, client: Some(client), recorded: None, secret })
+    }
 }
 
 fn secret(selection: &ServerSelection, declared: &ServerAddress) -> Result<String, CliError> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::mount::{self, HowToMount};
+use super::reload::Reloader;
 use super::{CliError, ServerSelection, TreeSelection, open};
 use crate::simulator::{Content, Simulator, Version};
 
@@ -94,13 +95,14 @@ fn demonstrate(args: &DemoArgs) -> Result<(), CliError> {
         };
         let selection = TreeSelection { tree: tree.clone(), server };
         let opened = open::open(&selection, Some(SECRET))?;
+        let reloader = Reloader::new(&selection, Some(SECRET), &opened);
         let moving = move_peers(&simulator, args.pace);
         let ready = || {
             introduce(args, &tree);
             Ok(())
         };
         tokio::select! {
-            done = mount::serve(&opened, &args.mountpoint, &args.how, ready) => done,
+            done = mount::serve(opened.tree, reloader, true, &args.mountpoint, &args.how, ready) => done,
             () = moving => Ok(()),
         }
     });

@@ -4,8 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::ami::AskError;
 use crate::fs::MountError;
 use crate::query::{FailureKind, QueryError};
+use crate::recording::RecordingError;
 use crate::tree::TreeError;
 
 /// The program's exit statuses; usage errors end with 2.
@@ -55,12 +57,18 @@ pub enum CliError {
     /// A query.
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// The server, whatever is asked.
+    #[error(transparent)]
+    Server(#[from] AskError),
+    /// A recording.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     /// Mounting.
     #[error(transparent)]
     Mount(#[from] MountError),
-    /// Unmounting.
+    /// What is mounted there.
     #[error("{0}")]
-    Unmount(String),
+    Mountpoint(String),
     /// The program's own surroundings: runtime, output.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -89,12 +97,15 @@ impl CliError {
         };
         match self {
             CliError::Mistakes => Exit::TreeFile,
-            CliError::Mount(_) | CliError::Unmount(_) => Exit::Mount,
+            CliError::Mount(_) | CliError::Mountpoint(_) => Exit::Mount,
             CliError::Query(error) | CliError::Tree { error: TreeError::Query(error), .. } => of_query(error),
             CliError::Told(status) => return ExitCode::from(*status),
-            CliError::File { .. } | CliError::Arguments(_) | CliError::Tree { .. } | CliError::Io(_) => {
-                Exit::Failed
-            }
+            CliError::Server(_) => Exit::Server,
+            CliError::File { .. }
+            | CliError::Arguments(_)
+            | CliError::Tree { .. }
+            | CliError::Recording(_)
+            | CliError::Io(_) => Exit::Failed,
         }
         .into()
     }

@@ -5,14 +5,27 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::Subscriber;
 
-/// Starts logging. A program that `serves` for long tells what it does; one that answers and ends
-/// says with its result what there is to say. `ASTFS_LOG` takes filters as in `astfs=debug` and overrides the flags. Under a
+/// What is told without being asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// What a program that serves for long does.
+    Deeds,
+    /// How far a command has come that takes its time.
+    Progress,
+    /// What went wrong: the result says the rest.
+    Failures,
+}
+
+/// Starts logging. `ASTFS_LOG` takes filters as in `astfs=debug` and overrides the flags. Under a
 /// journal, which has its own clock, lines carry no time.
-pub fn start(verbose: u8, quiet: bool, serves: bool) {
+pub fn start(verbose: u8, quiet: bool, telling: Telling) {
     let level = match (quiet, verbose) {
         (true, _) => "error",
-        (false, 0) if serves => "warn,astfs=info",
-        (false, 0) => "error",
+        (false, 0) => match telling {
+            Telling::Deeds => "warn,astfs=info",
+            Telling::Progress => "error,astfs::cli=info,astfs::recording=warn",
+            Telling::Failures => "error",
+        },
         (false, 1) => "info,astfs=debug",
         (false, _) => "debug,astfs=trace",
     };

@@ -16,14 +16,20 @@ mod man;
 mod mount;
 mod open;
 mod query;
+mod record;
+mod reload;
 mod schema;
+mod test;
 mod tree;
 mod umount;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+
+use logging::Telling;
 
 pub use error::{CliError, Exit};
 
@@ -51,7 +57,7 @@ With one:
   astfs check trees/asterisk.toml  is a tree file all right?
   ASTFS_SECRET=… astfs mount trees/asterisk.toml /mnt
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 3 mistakes in the tree file,
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 mistakes in the tree file or test file,
 4 the server cannot be asked, 5 cannot mount or unmount.";
 
 #[derive(Debug, Subcommand)]
@@ -60,6 +66,8 @@ enum Command {
     Mount(mount::MountArgs),
     /// Unmount a tree, also a stale one that a crash left behind
     Umount(umount::UmountArgs),
+    /// Have a mount read its tree file and templates again
+    Reload(reload::ReloadArgs),
     /// Mount a simulated PBX, to look around without an Asterisk
     Demo(demo::DemoArgs),
     /// Write a first tree file for this machine's Asterisk
@@ -78,6 +86,10 @@ enum Command {
     Cat(cat::CatArgs),
     /// Print a query's parsed result as JSON
     Query(query::QueryArgs),
+    /// Record all that a tree asks its server, into a text file to replay, compare or send
+    Record(record::RecordArgs),
+    /// Test a tree: what it shows of recordings, or of results that stand in the test file
+    Test(test::TestArgs),
     /// Print what a shell needs to complete astfs' arguments
     Completions(completions::CompletionsArgs),
     /// Print the manual page, or write one for each command
@@ -97,8 +109,8 @@ struct TreeSelection {
 /// What overrides `[server]` of the tree file.
 #[derive(Debug, Clone, Default, Args)]
 struct ServerSelection {
-    /// The AMI of the server to ask, instead of the tree file's
-    #[arg(long, value_name = "HOST:PORT", env = "ASTFS_SERVER")]
+    /// The AMI of the server to ask, instead of the tree file's; or replay:FILE, a recording in its place
+    #[arg(long, value_name = "HOST:PORT|replay:FILE", env = "ASTFS_SERVER")]
     server: Option<String>,
     /// The manager user to log in as
     #[arg(long, value_name = "NAME", env = "ASTFS_USER")]
@@ -114,11 +126,18 @@ struct ServerSelection {
 /// Runs the program: reads the arguments, does what they say, tells what went wrong.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let serves = matches!(cli.command, Command::Mount(_) | Command::Demo(_));
-    logging::start(cli.verbose, cli.quiet, serves);
+    let telling = match cli.command {
+        Command::Mount(_) | Command::Demo(_) => Telling::Deeds,
+        Command::Record(_) => Telling::Progress,
+        _ => Telling::Failures,
+    };
+    // here, the first `--verbose` tells each case
+    let verbose = cli.verbose.saturating_sub(u8::from(matches!(cli.command, Command::Test(_))));
+    logging::start(verbose, cli.quiet, telling);
     let done = match cli.command {
         Command::Mount(args) => mount::run(args),
         Command::Umount(args) => umount::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
@@ -128,6 +147,8 @@ pub fn run() -> ExitCode {
         Command::Ls(args) => list::run(&args),
         Command::Cat(args) => cat::run(&args),
         Command::Query(args) => query::run(&args),
+        Command::Record(args) => record::run(&args),
+        Command::Test(args) => test::run(&args, cli.verbose > 0),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     };

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::open::{self, OpenTree};
+use super::open;
+use super::reload::Reloader;
+use super::watch::Watch;
 use super::{CliError, TreeSelection, daemon};
 use crate::fs::{Access, Ended, Mount};
+use crate::tree::Tree;
 
 /// Arguments of `mount`.
 #[derive(Debug, Args)]
@@ -23,6 +26,9 @@ pub struct MountArgs {
     /// Go to the background as soon as the mount answers
     #[arg(short, long)]
     daemon: bool,
+    /// Read the tree file and templates again whenever they are saved
+    #[arg(short, long)]
+    watch: bool,
     /// Where a daemon's log lines go; without it they are lost
     #[arg(long, value_name = "FILE")]
     log_file: Option<PathBuf>,
@@ -35,7 +41,8 @@ Examples:
   astfs mount --daemon --log-file /var/log/astfs.log --allow-other tree.toml /mnt
 
 Only control files can be written. Only the user who mounts may enter it, unless --allow-other is given;
-then the modes in the tree file decide. Ctrl-C or `astfs umount /mnt` ends it.";
+then the modes in the tree file decide. SIGHUP or `astfs reload /mnt` has the tree file read again.
+Ctrl-C or `astfs umount /mnt` ends it.";
 
 /// What `mount` and `demo` have in common.
 #[derive(Debug, Args)]
@@ -73,49 +80,70 @@ pub fn run(args: MountArgs) -> Result<(), CliError> {
     let done = runtime.block_on(async {
         let opened = open::open(&args.selection, None)?;
         let ready = || if background { daemon::tell_ready(args.log_file.as_deref()) } else { Ok(()) };
-        serve(&opened, &args.mountpoint, &args.how, ready).await
+        let reloader = Reloader::new(&args.selection, None, &opened);
+        serve(opened.tree, reloader, args.watch, &args.mountpoint, &args.how, ready).await
     });
     // a request that still waits for a server must not keep the program
     runtime.shutdown_background();
     done
 }
 
-/// Mounts a tree and serves it until SIGINT, SIGTERM or an unmount.
+/// Mounts a tree and serves it until SIGINT, SIGTERM or an unmount; SIGHUP has it read again, and with `watch`
+/// whenever its files are saved.
 pub async fn serve(
-    opened: &OpenTree,
+    tree: Arc<Tree>,
+    mut reloader: Reloader,
+    watch: bool,
     mountpoint: &Path,
     how: &HowToMount,
     ready: impl FnOnce() -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut watch = if watch { Some(Watch::new()?) } else { None };
     let access = if how.allow_other { Access::Others } else { Access::Owner };
     let runtime = tokio::runtime::Handle::current();
-    let mut mount = Mount::start(Arc::clone(&opened.tree), mountpoint, access, runtime)?;
+    let mut mount = Mount::start(tree, mountpoint, access, runtime)?;
     tracing::info!("mounted at {}", mountpoint.display());
     if let Err(error) = ready() {
         mount.detach()?;
         return Err(error);
     }
-    tokio::select! {
-        ended = mount.ended() => match ended {
-            Ended::Unmounted => tracing::info!("{} was unmounted", mountpoint.display()),
-            Ended::Broken(error) => {
-                let message = format!("{}: the connection to the kernel broke: {error}", mountpoint.display());
-                return Err(CliError::Unmount(message));
+    loop {
+        if let Some(watch) = &mut watch {
+            watch.follow(reloader.files());
+        }
+        let saved = async {
+            match &mut watch {
+                Some(watch) => watch.saved().await,
+                None => std::future::pending().await,
             }
-        },
-        _ = interrupt.recv() => end(&mount, mountpoint)?,
-        _ = terminate.recv() => end(&mount, mountpoint)?,
+        };
+        tokio::select! {
+            ended = mount.ended() => match ended {
+                Ended::Unmounted => {
+                    tracing::info!("{} was unmounted", mountpoint.display());
+                    break;
+                }
+                Ended::Broken(error) => {
+                    let message = format!("{}: the connection to the kernel broke: {error}", mountpoint.display());
+                    return Err(CliError::Mountpoint(message));
+                }
+            },
+            _ = interrupt.recv() => break end(&mount, mountpoint)?,
+            _ = terminate.recv() => break end(&mount, mountpoint)?,
+            _ = hangup.recv() => {}
+            () = saved => {}
+        }
+        reloader.reload(&mut mount).await;
     }
-    if let Some(client) = &opened.client {
-        client.stop().await;
-    }
+    reloader.stop().await;
     Ok(())
 }
 
 fn end(mount: &Mount, mountpoint: &Path) -> Result<(), CliError> {
-    mount.detach().map_err(|error| CliError::Unmount(format!("{}: {error}", mountpoint.display())))?;
+    mount.detach().map_err(|error| CliError::Mountpoint(format!("{}: {error}", mountpoint.display())))?;
     tracing::info!("unmounted {}", mountpoint.display());
     Ok(())
 }

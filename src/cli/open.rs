@@ -6,21 +6,25 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 use super::color::Color;
-use super::connect;
+use super::connect::{self, Target};
 use super::{CliError, ServerSelection, TreeSelection};
 use crate::ami::Client;
-use crate::language::{LoadOptions, Model, load};
-use crate::query::{Queries, Server};
+use crate::language::{self, LoadOptions, Model, Report};
+use crate::query::Queries;
 use crate::tree::Tree;
 
 /// Threads for what has to wait; none of it computes for long.
 const RUNTIME_THREADS: usize = 2;
 
+/// A tree file's model, and what was found in it.
+pub fn load(path: &Path, server: &ServerSelection) -> Result<(Option<Model>, Report), CliError> {
+    let options = LoadOptions { templates: server.templates.clone() };
+    language::load(path, &options).map_err(|error| CliError::File { path: path.to_owned(), error })
+}
+
 /// A tree file's model; its mistakes and warnings are printed.
 pub fn model(path: &Path, server: &ServerSelection) -> Result<Model, CliError> {
-    let options = LoadOptions { templates: server.templates.clone() };
-    let loaded = load(path, &options).map_err(|error| CliError::File { path: path.to_owned(), error })?;
-    let (model, report) = loaded;
+    let (model, report) = load(path, server)?;
     eprint!("{}", report.render(Color::Auto.on_stderr()));
     model.ok_or(CliError::Mistakes)
 }
@@ -34,15 +38,23 @@ pub fn runtime() -> Result<Runtime, CliError> {
 pub struct OpenTree {
     /// The tree.
     pub tree: Arc<Tree>,
-    /// The connection.
+    /// The server it is shown from, if it asks one.
+    pub target: Option<Target>,
+    /// The connection; none if the tree asks no server, or a recording.
     pub client: Option<Client>,
 }
 
 /// Opens the tree that the arguments select. To be called on a runtime.
 pub fn open(selection: &TreeSelection, secret: Option<&str>) -> Result<OpenTree, CliError> {
     let model = model(&selection.tree, &selection.server)?;
-    let client = connect::client(&model, &selection.server, secret)?;
-    let server = client.clone().map(|client| Arc::new(client) as Arc<dyn Server>);
-    let queries = Queries::new(Arc::new(model), server);
-    Ok(OpenTree { tree: Arc::new(Tree::new(queries)), client })
+    let target = connect::target(&model, &selection.server, secret)?;
+    let (queries, client) = queries(model, target.as_ref())?;
+    Ok(OpenTree { tree: Arc::new(Tree::new(queries)), target, client })
+}
+
+/// The queries of a model on a connection of their own. To be called on a runtime.
+pub fn queries(model: Model, target: Option<&Target>) -> Result<(Arc<Queries>, Option<Client>), CliError> {
+    let connected = target.map(Target::connect).transpose()?;
+    let (server, client) = connected.map(|connected| (connected.server, connected.client)).unzip();
+    Ok((Queries::new(Arc::new(model), server), client.flatten()))
 }

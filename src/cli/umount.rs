@@ -16,14 +16,15 @@ pub struct UmountArgs {
 
 pub fn run(args: &UmountArgs) -> Result<(), CliError> {
     let shown = args.mountpoint.display();
-    let state = inspect(&args.mountpoint).map_err(|error| CliError::Unmount(format!("{shown}: {error}")))?;
+    let state =
+        inspect(&args.mountpoint).map_err(|error| CliError::Mountpoint(format!("{shown}: {error}")))?;
     match state {
-        MountState::Free => Err(CliError::Unmount(format!("{shown}: nothing is mounted there"))),
-        MountState::Other => {
-            Err(CliError::Unmount(format!("{shown}: what is mounted there is not an astfs; use umount(8)")))
-        }
+        MountState::Free => Err(CliError::Mountpoint(format!("{shown}: nothing is mounted there"))),
+        MountState::Other => Err(CliError::Mountpoint(format!(
+            "{shown}: what is mounted there is not an astfs; use umount(8)"
+        ))),
         MountState::Astfs | MountState::Stale => {
-            detach(&args.mountpoint).map_err(|error| CliError::Unmount(format!("{shown}: {error}")))
+            detach(&args.mountpoint).map_err(|error| CliError::Mountpoint(format!("{shown}: {error}")))
         }
     }
 }

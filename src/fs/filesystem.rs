@@ -58,14 +58,14 @@ impl TreeFilesystem {
             Err(error) => return list(&self.shared, Err(error)),
         };
         if offset > 0
-            && let Some(directory) = self.shared.tree.directory_known(&node)
+            && let Some(directory) = self.shared.tree().directory_known(&node)
         {
             return list(&self.shared, Ok(directory));
         }
         self.shared.answer(
             "readdir",
             Some(number),
-            move |shared, reads| shared.tree.directory_now(&node, reads),
+            move |shared, reads| shared.tree().directory_now(&node, reads),
             list,
         );
     }
@@ -74,7 +74,7 @@ impl TreeFilesystem {
     /// it remembers are the names there are: where that is not known, they may be others, and whoever
     /// lists it asks. Nobody waits here, since most only pass through to what is below.
     fn directory_attributes(&self, number: INodeNo, shown: &Shown, reply: ReplyAttr) {
-        let tree = &self.shared.tree;
+        let tree = self.shared.tree();
         let listed = tree.directory_known(&shown.node).is_some_and(|directory| directory.is_made());
         let mut lifetime = Duration::ZERO;
         if listed {
@@ -121,7 +121,7 @@ impl Filesystem for TreeFilesystem {
             "lookup",
             Some(parent),
             move |shared, reads| {
-                let shown = shared.shown(shared.tree.find_now(&directory, &name, reads)?, reader);
+                let shown = shared.shown(shared.tree().find_now(&directory, &name, reads)?, reader);
                 let content = shared.content_awaited(&shown, reads)?;
                 Ok((shown, content))
             },
@@ -141,7 +141,7 @@ impl Filesystem for TreeFilesystem {
         let shown = {
             let inodes = self.shared.inodes();
             let Some(inode) = inodes.get(number) else { return reply.error(Errno::ESTALE) };
-            let is_static = || self.shared.tree.is_static(&inode.shown.node);
+            let is_static = || self.shared.tree().is_static(&inode.shown.node);
             if inode.content.is_some() || self.shared.is_directory(&inode.shown) && is_static() {
                 let attributes = self.shared.attributes(number, inode);
                 drop(inodes);
@@ -231,7 +231,7 @@ impl Filesystem for TreeFilesystem {
                 let Some(last) = names.last() else { break };
                 cookie = last.cookie;
                 for named in &names {
-                    let kind = file_type(shared.tree.kind(&named.node));
+                    let kind = file_type(shared.tree().kind(&named.node));
                     let name = text::encode(&named.name);
                     let next = named.cookie + DOTS.len() as u64;
                     if reply.add(number, next, kind, OsStr::from_bytes(&name)) {

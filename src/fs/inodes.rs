@@ -186,6 +186,11 @@ impl Inodes {
         Some((number, release))
     }
 
+    /// The nodes that are shown now.
+    pub fn shown(&self) -> impl Iterator<Item = &Node> {
+        self.current.keys().map(|shown| &shown.node)
+    }
+
     /// The same for everything that is shown of these nodes; gives what the tree need not tell of.
     pub fn detach_all(&mut self, of: impl Fn(&Node) -> bool) -> Vec<u32> {
         let shown: Vec<Shown> = self.current.keys().filter(|shown| of(&shown.node)).cloned().collect();

@@ -18,6 +18,7 @@ mod notices;
 mod publish;
 mod readahead;
 mod shared;
+mod succession;
 
 pub use filesystem::TreeFilesystem;
 pub use mount::{Access, Ended, Mount, MountError};

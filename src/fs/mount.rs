@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fuser::{Config, Filesystem, MountOption, Notifier, Session, SessionACL};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 use super::alive::AliveFilesystem;
 use super::filesystem::TreeFilesystem;
@@ -86,8 +87,19 @@ pub enum Ended {
 /// What is alive in the tree is mounted inside it, each directory by itself; those mounts end with it.
 pub struct Mount {
     mountpoint: PathBuf,
+    access: Access,
+    shared: Arc<Shared>,
+    following: AbortHandle,
     ended: oneshot::Receiver<Ended>,
-    alive: Vec<oneshot::Receiver<Ended>>,
+    alive: Option<AliveMounts>,
+}
+
+/// What is mounted inside the tree.
+struct AliveMounts {
+    alive: Arc<Alive>,
+    following: AbortHandle,
+    names: Vec<String>,
+    ended: Vec<oneshot::Receiver<Ended>>,
 }
 
 /// One thread more than needed keeps a slow request from holding up the others.
@@ -129,7 +141,7 @@ impl Mount {
         let (notices, unsent) = Notices::new();
         let shared = Arc::new(Shared::new(Arc::clone(&tree), Arc::clone(&notices), runtime.clone()));
         let following = Arc::clone(&tree).follow(Box::new(Publisher(Arc::clone(&shared))));
-        let filesystem = TreeFilesystem::new(shared);
+        let filesystem = TreeFilesystem::new(Arc::clone(&shared));
         let (ended, kernel) =
             serve(filesystem, mountpoint, config(access, MountOption::RO)).map_err(refused)?;
         let unsent = Arc::new(unsent);
@@ -138,9 +150,10 @@ impl Mount {
             let notifier = std::thread::Builder::new().name("notices".into());
             notifier.spawn(move || notices.send(&unsent, &kernel)).map_err(refused)?;
         }
-        runtime.spawn(following);
-        let mut mount = Mount { mountpoint: mountpoint.to_owned(), ended, alive: Vec::new() };
-        if let Err(error) = mount.start_alive(tree, access, &runtime) {
+        let following = runtime.spawn(following).abort_handle();
+        let mountpoint = mountpoint.to_owned();
+        let mut mount = Mount { mountpoint, access, shared, following, ended, alive: None };
+        if let Err(error) = mount.start_alive(tree) {
             // what was mounted so far is of no use to whoever is told that it failed
             let _ = mount.detach();
             return Err(error);
@@ -148,23 +161,67 @@ impl Mount {
         Ok(mount)
     }
 
+    /// The tree that is mounted.
+    pub fn tree(&self) -> Arc<Tree> {
+        self.shared.tree()
+    }
+
+    /// Has a successor of the mounted tree take its place, at once: what is the same stays what it is, down
+    /// to what the kernel remembers.
+    ///
+    /// # Errors
+    /// If what is alive in it cannot be mounted; everything else is in its place then.
+    pub fn replace(&mut self, tree: Arc<Tree>) -> Result<(), MountError> {
+        let same = Alive::is_same(&self.tree(), &tree);
+        if !same {
+            self.end_alive();
+        }
+        // both follow for a moment, so that no event is missed
+        let following = Arc::clone(&tree).follow(Box::new(Publisher(Arc::clone(&self.shared))));
+        let before = self.shared.replace_tree(Arc::clone(&tree));
+        self.following.abort();
+        self.following = self.shared.runtime.spawn(following).abort_handle();
+        self.shared.take_over(&tree, &before);
+        match &self.alive {
+            Some(mounts) => mounts.alive.replace_tree(tree),
+            None => self.start_alive(tree)?,
+        }
+        Ok(())
+    }
+
     /// Mounts what is alive inside the tree.
-    fn start_alive(&mut self, tree: Arc<Tree>, access: Access, runtime: &Handle) -> Result<(), MountError> {
+    fn start_alive(&mut self, tree: Arc<Tree>) -> Result<(), MountError> {
         let directories = Alive::directories(&tree);
         if directories.is_empty() {
             return Ok(());
         }
+        let runtime = self.shared.runtime.clone();
         let (alive, following) = Alive::new(tree);
         let alive = Arc::new(alive);
-        runtime.spawn(following);
+        let following = runtime.spawn(following).abort_handle();
+        let (names, ended) = Default::default();
+        let mounts = self.alive.insert(AliveMounts { alive, following, names, ended });
         for (name, directory) in directories {
-            let mountpoint = self.mountpoint.join(name);
-            let filesystem = AliveFilesystem::new(Arc::clone(&alive), directory, runtime.clone());
-            let (ended, _) = serve(filesystem, &mountpoint, config(access, MountOption::RW))
+            let mountpoint = self.mountpoint.join(&name);
+            let filesystem = AliveFilesystem::new(Arc::clone(&mounts.alive), directory, runtime.clone());
+            let (ended, _) = serve(filesystem, &mountpoint, config(self.access, MountOption::RW))
                 .map_err(|error| MountError::Alive { mountpoint, error })?;
-            self.alive.push(ended);
+            mounts.names.push(name);
+            mounts.ended.push(ended);
         }
         Ok(())
+    }
+
+    /// Takes away what is mounted inside the tree. Whoever has a log open reads what it held.
+    fn end_alive(&mut self) {
+        let Some(mounts) = self.alive.take() else { return };
+        mounts.following.abort();
+        for name in mounts.names {
+            let mountpoint = self.mountpoint.join(name);
+            if let Err(error) = detach(&mountpoint) {
+                tracing::warn!("{} stays mounted: {error}", mountpoint.display());
+            }
+        }
     }
 
     /// Waits until somebody unmounts it.
@@ -172,7 +229,7 @@ impl Mount {
         let ended = (&mut self.ended).await.unwrap_or(Ended::Unmounted);
         if matches!(ended, Ended::Unmounted) {
             // whoever has a log open reads on
-            for alive in &mut self.alive {
+            for alive in self.alive.iter_mut().flat_map(|mounts| &mut mounts.ended) {
                 let _ = alive.await;
             }
         }

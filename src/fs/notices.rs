@@ -20,7 +20,7 @@ use fuser::{INodeNo, Notifier};
 use crate::parse::text;
 
 /// What the kernel has to drop.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Notice {
     /// What it knows of a name in a directory.
     Name(INodeNo, Arc<str>),

@@ -25,16 +25,16 @@ impl Keep for Publisher {
     fn lost(&self, node: &Node) {
         let detached = self.0.inodes().detach(&Shown::from(node.clone()));
         let Some((_, release)) = detached else { return };
-        release.into_iter().for_each(|number| self.0.tree.release(number));
+        release.into_iter().for_each(|number| self.0.tree().release(number));
         self.tell_name(node);
     }
 
     fn names_changed(&self, directory: &Node, changes: Vec<NameChange>) {
-        let replaced = self.0.tree.replaced(&changes);
+        let replaced = self.0.tree().replaced(&changes);
         let mut inodes = self.0.inodes();
         let mut released = Vec::new();
         if !replaced.is_empty() {
-            released.extend(inodes.detach_all(|node| self.0.tree.is_within(node, &replaced)));
+            released.extend(inodes.detach_all(|node| self.0.tree().is_within(node, &replaced)));
         }
         // what stands there now is another directory or file, whatever was cached below the old one
         for node in changes.iter().filter_map(|change| change.before.clone()) {
@@ -42,7 +42,7 @@ impl Keep for Publisher {
         }
         let number = inodes.touch(&directory.clone().into());
         drop(inodes);
-        released.into_iter().for_each(|number| self.0.tree.release(number));
+        released.into_iter().for_each(|number| self.0.tree().release(number));
         let Some(number) = number else { return };
         let names = changes.into_iter().map(|change| Notice::Name(number, change.name));
         self.0.notices.tell(names.chain([Notice::Names(number)]));
@@ -60,7 +60,7 @@ impl Keep for Publisher {
 
 impl Publisher {
     fn tell_name(&self, node: &Node) {
-        let Some((above, name)) = self.0.tree.above(node) else { return };
+        let Some((above, name)) = self.0.tree().above(node) else { return };
         let number = self.0.inodes().number(&above.into());
         self.0.notices.tell(number.map(|number| Notice::Name(number, name)));
     }

@@ -82,15 +82,15 @@ impl Shared {
 
     /// The directory of records in one of which a file stands, and that record's name.
     fn records_around(&self, file: &Node) -> Option<(Node, Arc<str>)> {
-        let (record, _) = self.tree.above(file)?;
-        let (records, name) = self.tree.above(&record)?;
+        let (record, _) = self.tree().above(file)?;
+        let (records, name) = self.tree().above(&record)?;
         (records.names.len() < record.names.len()).then_some((records, name))
     }
 
     /// Somebody waits for a file of a record: asks for the files of the records behind it.
     pub fn look_ahead(self: &Arc<Self>, file: &Node) {
         let Some((records, name)) = self.records_around(file) else { return };
-        let Some(directory) = self.tree.directory_known(&records) else { return };
+        let Some(directory) = self.tree().directory_known(&records) else { return };
         let Some(cookie) = directory.cookie(&name) else { return };
         let names = {
             let mut windows = self.readahead.windows();
@@ -107,7 +107,7 @@ impl Shared {
             *window = Window { start: cookie, end, size, asked, prepared, untried: 0 };
             names
         };
-        let files: Vec<Node> = names.iter().flat_map(|named| self.tree.files_in(&named.node)).collect();
+        let files: Vec<Node> = names.iter().flat_map(|named| self.tree().files_in(&named.node)).collect();
         let shared = Arc::clone(self);
         self.runtime.spawn(async move {
             let prepared = |node: &Node, content: Rendered| {
@@ -115,7 +115,7 @@ impl Shared {
                     window.prepared.insert(node.clone(), content);
                 }
             };
-            shared.tree.prepare(files, prepared).await;
+            shared.tree().prepare(files, prepared).await;
         });
     }
 }

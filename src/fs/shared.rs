@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use fuser::{Errno, FileAttr, FileType, Generation, INodeNo, ReplyData, ReplyDirectoryPlus, ReplyEntry};
@@ -24,7 +24,7 @@ pub const GENERATION: Generation = Generation(0);
 
 /// What requests share, wherever they are answered.
 pub struct Shared {
-    pub tree: Arc<Tree>,
+    tree: RwLock<Arc<Tree>>,
     pub notices: Arc<Notices>,
     pub counters: Counters,
     pub readahead: Readahead,
@@ -36,7 +36,7 @@ pub struct Shared {
 impl Shared {
     pub fn new(tree: Arc<Tree>, notices: Arc<Notices>, runtime: Handle) -> Shared {
         Shared {
-            tree,
+            tree: RwLock::new(tree),
             notices,
             counters: Counters::default(),
             readahead: Readahead::default(),
@@ -44,6 +44,16 @@ impl Shared {
             inodes: Mutex::new(Inodes::new()),
             owner: (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw()),
         }
+    }
+
+    /// The tree as it is now: another reading of the tree file takes its place.
+    pub fn tree(&self) -> Arc<Tree> {
+        Arc::clone(&self.tree.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has another tree take its place; gives the one before.
+    pub fn replace_tree(&self, tree: Arc<Tree>) -> Arc<Tree> {
+        std::mem::replace(&mut self.tree.write().unwrap_or_else(PoisonError::into_inner), tree)
     }
 
     pub fn inodes(&self) -> MutexGuard<'_, Inodes> {
@@ -70,7 +80,7 @@ impl Shared {
                 let held = within.map(|directory| self.notices.hold(directory));
                 let shared = Arc::clone(self);
                 self.runtime.spawn(async move {
-                    let settled = shared.tree.settle(|reads| compute(&shared, reads)).await;
+                    let settled = shared.tree().settle(|reads| compute(&shared, reads)).await;
                     reply(&shared, settled.map_err(|error| told(what, &error)));
                     drop(held);
                 });
@@ -80,25 +90,25 @@ impl Shared {
 
     /// What a node shows to a user in a group.
     pub fn shown(&self, node: Node, reader: (u32, u32)) -> Shown {
-        let reader = self.tree.is_personal(&node).then_some(reader);
+        let reader = self.tree().is_personal(&node).then_some(reader);
         Shown { node, reader }
     }
 
     /// What is to be shown, unless it is a directory. Where its inode's content is still true, nothing
     /// is rendered.
     pub fn content(&self, shown: &Shown, reads: &Reads) -> Result<Option<Rendered>, Step> {
-        if self.tree.kind(&shown.node) == Kind::Directory {
+        if self.tree().kind(&shown.node) == Kind::Directory {
             return Ok(None);
         }
         let known = self.inodes().current(shown).and_then(|inode| inode.content.clone());
         if let Some(content) = known
-            && !self.tree.is_volatile(&shown.node)
-            && self.tree.still_true(&shown.node, &content.used)
+            && !self.tree().is_volatile(&shown.node)
+            && self.tree().still_true(&shown.node, &content.used)
         {
             return Ok(Some(content));
         }
         if let Some(content) = self.prepared(&shown.node)
-            && self.tree.still_true(&shown.node, &content.used)
+            && self.tree().still_true(&shown.node, &content.used)
         {
             return Ok(Some(content));
         }
@@ -107,7 +117,7 @@ impl Shared {
             Some((uid, gid)) => &reads.for_caller(Caller { uid, gid, pid: None }),
             None => reads,
         };
-        self.tree.content_now(&shown.node, reads).map(Some)
+        self.tree().content_now(&shown.node, reads).map(Some)
     }
 
     /// Has the inode of what is shown be that with this content.
@@ -118,10 +128,11 @@ impl Shared {
             return Placed { number, replaced: None, release: None };
         }
         // what is for one user is looked up each time, so nobody need tell when it changes
-        let kept = content.as_ref().filter(|_| shown.reader.is_none() && !self.tree.is_volatile(&shown.node));
-        let kept = kept.and_then(|content| self.tree.keep(&shown.node, &content.used));
+        let kept =
+            content.as_ref().filter(|_| shown.reader.is_none() && !self.tree().is_volatile(&shown.node));
+        let kept = kept.and_then(|content| self.tree().keep(&shown.node, &content.used));
         let placed = self.inodes().place(shown, content, kept);
-        placed.release.into_iter().for_each(|number| self.tree.release(number));
+        placed.release.into_iter().for_each(|number| self.tree().release(number));
         placed
     }
 
@@ -179,19 +190,19 @@ impl Shared {
     /// Gives an inode its content, unless it has one.
     pub fn fill<T>(&self, number: INodeNo, content: Rendered, then: impl FnOnce(&Inode) -> T) -> Option<T> {
         let node = self.node(number).ok()?;
-        let kept = self.tree.keep(&node, &content.used);
+        let kept = self.tree().keep(&node, &content.used);
         let mut inodes = self.inodes();
         let (inode, release) = inodes.fill(number, content, kept);
         let then = inode.map(then);
         drop(inodes);
-        release.into_iter().for_each(|number| self.tree.release(number));
+        release.into_iter().for_each(|number| self.tree().release(number));
         then
     }
 
     pub fn attributes(&self, number: INodeNo, inode: &Inode) -> FileAttr {
-        let attributes = self.tree.attributes(&inode.shown.node);
+        let attributes = self.tree().attributes(&inode.shown.node);
         let size = inode.content.as_ref().map_or(0, |content| content.bytes.len() as u64);
-        let (kind, links) = match self.tree.kind(&inode.shown.node) {
+        let (kind, links) = match self.tree().kind(&inode.shown.node) {
             Kind::Directory => (FileType::Directory, 2),
             Kind::File => (FileType::RegularFile, 1),
             Kind::Link => (FileType::Symlink, 1),
@@ -229,21 +240,21 @@ impl Shared {
             None => self.listing_lifetime(&shown.node),
             Some(_) => FOR_EVER,
         };
-        if shown.reader.is_some() || self.tree.is_volatile(&shown.node) {
+        if shown.reader.is_some() || self.tree().is_volatile(&shown.node) {
             return (Duration::ZERO, attributes);
         }
-        let content = content.and_then(|content| self.tree.queries().until(&content.used));
-        let above = self.tree.above(&shown.node);
+        let content = content.and_then(|content| self.tree().queries().until(&content.used));
+        let above = self.tree().above(&shown.node);
         let above = above.map_or(FOR_EVER, |(above, _)| self.listing_lifetime(&above));
         (above.min(remaining(content)), attributes)
     }
 
     /// How long the names in a directory are known.
     fn listing_lifetime(&self, directory: &Node) -> Duration {
-        if self.tree.is_static(directory) {
+        if self.tree().is_static(directory) {
             return FOR_EVER;
         }
-        let known = self.tree.directory_known(directory);
+        let known = self.tree().directory_known(directory);
         known.map_or(Duration::ZERO, |directory| remaining(directory.until()))
     }
 
@@ -275,9 +286,9 @@ impl Shared {
         };
         let used = match used {
             Some(used) => used,
-            None => Arc::new(self.tree.directory_known(&shown.node)?.used()),
+            None => Arc::new(self.tree().directory_known(&shown.node)?.used()),
         };
-        let standing = self.tree.queries().standing(&used);
+        let standing = self.tree().queries().standing(&used);
         let age = standing.asked.map_or_else(String::new, |at| at.elapsed().as_secs_f64().to_string());
         let queries: Vec<String> = standing.queries.into_iter().collect();
         Some(vec![
@@ -290,7 +301,7 @@ impl Shared {
     }
 
     pub fn is_directory(&self, shown: &Shown) -> bool {
-        self.tree.kind(&shown.node) == Kind::Directory
+        self.tree().kind(&shown.node) == Kind::Directory
     }
 
     /// Adds a name with all that is known of it to a listing; whether it does not fit any more.
@@ -367,9 +378,9 @@ impl Shared {
 
     fn gone(&self, forgotten: Option<Forgotten>) {
         let Some(forgotten) = forgotten else { return };
-        forgotten.release.into_iter().for_each(|number| self.tree.release(number));
+        forgotten.release.into_iter().for_each(|number| self.tree().release(number));
         if forgotten.was_current {
-            self.tree.forget_directory(&forgotten.node);
+            self.tree().forget_directory(&forgotten.node);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The kinds of findings: each has a stable name, and a page that explains it.
 //!
 //! A page is `codes/NAME.md`: its first line says what is wrong, and its examples are fenced as
-//! `toml wrong`, `toml right`, or `toml beside PATH` for a file that both of them name.
+//! `toml wrong`, `toml right`, or `toml beside PATH` for a file that both of them name. They are tree
+//! files; beside a `tree.toml`, they are test files.
 
 use super::diagnostic::{Severity, nearest};
 
@@ -52,8 +53,10 @@ codes! {
     Error DuplicatePath "duplicate-path",
     Error EmptyLink "empty-link",
     Error ExpressionSyntax "expression-syntax",
+    Error IncompleteTest "incomplete-test",
     Error InvalidAddress "invalid-address",
     Error InvalidDuration "invalid-duration",
+    Error InvalidEvent "invalid-event",
     Error InvalidMode "invalid-mode",
     Error InvalidName "invalid-name",
     Error InvalidPath "invalid-path",
@@ -65,6 +68,7 @@ codes! {
     Warning ManyBesideAlive "many-beside-alive",
     Error MisplacedInclude "misplaced-include",
     Error MisplacedKey "misplaced-key",
+    Error MisplacedResult "misplaced-result",
     Error MisplacedWrite "misplaced-write",
     Warning NeverTrue "never-true",
     Error NoAction "no-action",
@@ -76,7 +80,9 @@ codes! {
     Error NoSource "no-source",
     Error NoTree "no-tree",
     Error NotToml "not-toml",
+    Error NothingTested "nothing-tested",
     Error QueryInEvent "query-in-event",
+    Error RepeatedCase "repeated-case",
     Error RepeatedVariable "repeated-variable",
     Error ReservedName "reserved-name",
     Error ReservedPath "reserved-path",
@@ -100,6 +106,7 @@ codes! {
     Error UnknownTest "unknown-test",
     Error UnknownVariable "unknown-variable",
     Error UnreadableFile "unreadable-file",
+    Error UnreadableRecording "unreadable-recording",
     Error UnreadableTemplate "unreadable-template",
     Error UnsetVariable "unset-variable",
     Warning UnusedQuery "unused-query",

@@ -40,6 +40,8 @@ pub enum Takes {
     Named(&'static Takes),
     /// A list.
     List(&'static Takes),
+    /// Whatever TOML can say.
+    Anything,
     /// One of several.
     Either(&'static [Takes]),
 }
@@ -54,7 +56,8 @@ impl Takes {
     }
 }
 
-const fn key(name: &'static str, takes: Takes, about: &'static str) -> Key {
+/// A key with what it takes and what it says.
+pub const fn key(name: &'static str, takes: Takes, about: &'static str) -> Key {
     Key { name, takes, about }
 }
 

@@ -7,6 +7,7 @@ mod alive;
 mod check;
 mod code;
 mod compiled;
+mod definition;
 mod diagnostic;
 mod document;
 mod entry;
@@ -40,7 +41,10 @@ mod words;
 pub use check::STATUS_DIRECTORY;
 pub use code::Code;
 pub use compiled::CompiledExpression;
+pub use definition::Succession;
 pub use diagnostic::{Diagnostic, Report, Severity, nearest, suggestion};
+pub(crate) use document::{Reader, Section, duration, integer};
+pub(crate) use keys::{Key, Takes, key};
 pub use library::print;
 pub use load::{LoadOptions, load};
 pub use model::{
@@ -48,6 +52,7 @@ pub use model::{
     Question, Refresh, SecretSource, ServerAddress, Trigger, Variable, VariableId, Write,
 };
 pub use name::{escape, fit, is_cut, is_escaped};
+pub(crate) use parts::report_syntax;
 pub use path::{Pattern, Segment};
 pub use reading::Way;
 pub use schema::schema;

@@ -46,6 +46,11 @@ impl Model {
         &self.queries[id.0]
     }
 
+    /// Whether some entry shows a query's answer as it came.
+    pub fn shows_raw(&self, id: QueryId) -> bool {
+        self.entries.iter().any(|entry| matches!(entry.content, Content::Raw(raw) if raw == id))
+    }
+
     /// Whether anything in it needs a server.
     pub fn asks_server(&self) -> bool {
         !self.queries.is_empty() || self.entries.iter().any(Entry::is_alive)

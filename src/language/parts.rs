@@ -57,11 +57,7 @@ impl Parts {
         self.all.push(part);
         let (document, errors) = DeTable::parse_recoverable(source.text());
         server::hide_secret(&source, document.get_ref(), !errors.is_empty());
-        for error in &errors {
-            let span = error.span().unwrap_or(0..0);
-            let help = remedy(error.message()).map(str::to_owned);
-            reader.finding(Code::NotToml, span, "this is not TOML", error.message(), help);
-        }
+        report_syntax(reader, &errors);
         self.broken |= !errors.is_empty();
         let names = document.get_ref().get("include").map(|value| reader.texts("`include`", value));
         for name in names.into_iter().flatten() {
@@ -133,6 +129,15 @@ impl Parts {
                 }
             }
         }
+    }
+}
+
+/// Reports what keeps the file that is being read from being TOML.
+pub fn report_syntax(reader: &mut Reader, errors: &[toml::de::Error]) {
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        let help = remedy(error.message()).map(str::to_owned);
+        reader.finding(Code::NotToml, span, "this is not TOML", error.message(), help);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// A path of `[tree]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pattern {
     /// Its segments, outermost first; none for the root.
     pub segments: Vec<Segment>,

@@ -34,6 +34,7 @@ fn keys_of(keys: &[Key]) -> Value {
 fn of(takes: &Takes) -> Value {
     let number = json!({ "type": "integer", "minimum": 0 });
     match takes {
+        Takes::Anything => json!(true),
         Takes::Text => json!({ "type": "string" }),
         Takes::Flag => json!({ "type": "boolean" }),
         Takes::Duration => json!({ "type": "string", "pattern": "^[0-9]+ *(ms|s|m|h|d)$" }),

@@ -4,7 +4,7 @@
 //! is quoted as one argument; in a link it is escaped as one path segment. The template's
 //! [`TextKind`] decides, so no operator has to think of it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use minijinja::syntax::SyntaxConfig;
@@ -57,7 +57,7 @@ impl TextKind {
 }
 
 /// The name under which a template was compiled.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TemplateName(pub(super) String);
 
 /// An expression, found to be well-formed.
@@ -196,6 +196,30 @@ impl Templates {
     pub fn constant(&self, expression: &Expression) -> Option<Value> {
         let compiled = self.environment.compile_expression(&expression.text).ok()?;
         if expression.names.is_empty() { compiled.eval(()).ok() } else { None }
+    }
+
+    /// The texts of a template and of all that it names; of all templates, if an expression names one.
+    pub fn texts(&self, template: &TemplateName) -> BTreeMap<TemplateName, String> {
+        let mut texts = BTreeMap::new();
+        let mut open = vec![template.clone()];
+        while let Some(name) = open.pop() {
+            let Ok(template) = self.environment.get_template(&name.0) else { continue };
+            if texts.contains_key(&name) {
+                continue;
+            }
+            texts.insert(name, template.source().to_owned());
+            for reference in Tags::of_template(template.source()).references {
+                let named = reference.names.into_iter().map(|(name, _)| TemplateName(name));
+                let named: Vec<_> = named.collect();
+                match named.is_empty() {
+                    true => {
+                        open.extend(self.environment.templates().map(|(name, _)| TemplateName(name.into())))
+                    }
+                    false => open.extend(named),
+                }
+            }
+        }
+        texts
     }
 
     fn own_names(&self, names: HashSet<String>) -> Vec<String> {

@@ -26,6 +26,8 @@ pub struct Marked {
     pub kept: HashSet<u32>,
     /// Questions to be asked again, by their address.
     pub cells: HashMap<usize, Arc<Cell>>,
+    /// Whether whoever waits is to look, although nothing was marked.
+    pub again: bool,
 }
 
 impl Agenda {
@@ -52,8 +54,15 @@ impl Agenda {
         self.bell.notify_one();
     }
 
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        let marked = self.marked();
+        !marked.again && marked.tables.is_empty() && marked.kept.is_empty() && marked.cells.is_empty()
+    }
+
     /// Has whoever waits look, although nothing was marked.
     pub fn ring(&self) {
+        self.marked().again = true;
         self.bell.notify_one();
     }
 
@@ -65,5 +74,23 @@ impl Agenda {
     /// Takes all there is.
     pub fn take(&self) -> Marked {
         std::mem::take(&mut *self.marked())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_empty_when_all_was_taken_also_what_was_only_rung_for() {
+        let agenda = Agenda::default();
+        assert!(agenda.is_empty());
+        agenda.ring();
+        assert!(!agenda.is_empty());
+        agenda.take();
+        assert!(agenda.is_empty());
+        agenda.add([Dependent::Kept(3)]);
+        assert!(!agenda.is_empty());
+        assert!(agenda.take().kept.contains(&3) && agenda.is_empty());
     }
 }

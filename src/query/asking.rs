@@ -61,6 +61,11 @@ impl Asking {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether no question is in flight.
+    pub fn is_idle(&self) -> bool {
+        self.in_flight().is_empty()
+    }
+
     /// How many questions were sent.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)

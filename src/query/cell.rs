@@ -146,6 +146,11 @@ impl Cell {
         std::mem::take(&mut *self.refreshing()) == Refreshing::AndAgain || self.is_invalidated()
     }
 
+    /// Whether it is being asked again for those who keep what depends on it.
+    pub fn is_refreshing(&self) -> bool {
+        *self.refreshing() != Refreshing::No
+    }
+
     /// Whether an event has said that something else is true now, and nobody is asking for it: nobody
     /// kept what depends on it when the event came.
     pub fn is_left_alone(&self) -> bool {

@@ -28,6 +28,7 @@ impl Queries {
         let concerned = self.concerned_by_event();
         let mut early: VecDeque<(Instant, Arc<Message>)> = VecDeque::new();
         loop {
+            self.counters.early.store(early.len(), Ordering::Relaxed);
             let due = early.front().map(|(due, _)| *due);
             let received = tokio::select! {
                 received = events.recv() => received,

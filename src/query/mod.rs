@@ -44,7 +44,7 @@ pub use reads::{Manner, Reads, Unready, Used};
 pub use records::{NamedRecord, key_text};
 pub use refresh::{Keeper, Outdated};
 pub use scope::{Binding, Bindings, Scope, View};
-pub use server::Server;
+pub use server::{Asking, Server};
 pub use snapshot::Snapshot;
 pub use standing::{ContentStanding, QueryStanding};
 pub use table::Table;

@@ -19,7 +19,7 @@ use super::standing::Counters;
 use super::table::Table;
 use crate::ami::Action;
 use crate::language::{
-    Content, Expression, Model, Query, QueryId, Question, TemplateName, error_text, from_template,
+    Expression, Model, Query, QueryId, Question, Succession, TemplateName, error_text, from_template,
 };
 use crate::parse::text;
 use crate::parse::value::Shapes;
@@ -39,11 +39,11 @@ const SEARCH_ALL: &[u8] = b" 1=1";
 pub struct Queries {
     model: Arc<Model>,
     pub(super) server: Option<Arc<dyn Server>>,
-    states: Vec<QueryState>,
-    pub(super) agenda: Agenda,
-    pub(super) asking: Asking,
-    pub(super) link: Mutex<Link>,
-    pub(super) counters: Counters,
+    states: Vec<Arc<QueryState>>,
+    pub(super) agenda: Arc<Agenda>,
+    pub(super) asking: Arc<Asking>,
+    pub(super) link: Arc<Mutex<Link>>,
+    pub(super) counters: Arc<Counters>,
 }
 
 /// What is known of one query.
@@ -92,26 +92,46 @@ impl PartialEq for ByAction {
 
 impl Eq for ByAction {}
 
+impl QueryState {
+    fn new(model: &Model, id: QueryId) -> QueryState {
+        QueryState {
+            cells: RwLock::default(),
+            by_key: RwLock::default(),
+            table: Arc::new(Table::new(id)),
+            recent: Mutex::default(),
+            shapes: Mutex::default(),
+            keeps_raw: model.shows_raw(id) || model.query(id).parameters.is_empty(),
+        }
+    }
+}
+
 impl Queries {
     /// The queries of a model, to be answered by `server`.
     pub fn new(model: Arc<Model>, server: Option<Arc<dyn Server>>) -> Arc<Queries> {
-        let states = model.queries.iter().enumerate().map(|(index, query)| {
-            let shown = model
-                .entries
-                .iter()
-                .any(|entry| matches!(entry.content, Content::Raw(QueryId(raw)) if raw == index));
-            QueryState {
-                cells: RwLock::default(),
-                by_key: RwLock::default(),
-                table: Arc::new(Table::new(QueryId(index))),
-                recent: Mutex::default(),
-                shapes: Mutex::default(),
-                keeps_raw: shown || query.parameters.is_empty(),
-            }
-        });
+        let states = (0..model.queries.len()).map(|index| Arc::new(QueryState::new(&model, QueryId(index))));
         let states = states.collect();
         let (agenda, asking, link, counters) = Default::default();
         Arc::new(Queries { model, server, states, agenda, asking, link, counters })
+    }
+
+    /// The queries of a model that succeeds this one's, on the same connection: what is known of those that
+    /// are the same stays known.
+    pub fn succeeded_by(&self, succession: Succession) -> Arc<Queries> {
+        let Succession { model, same } = succession;
+        let states = same.iter().enumerate().map(|(index, same)| match same {
+            true => Arc::clone(&self.states[index]),
+            false => Arc::new(QueryState::new(&model, QueryId(index))),
+        });
+        let states = states.collect();
+        Arc::new(Queries {
+            states,
+            model: Arc::new(model),
+            server: self.server.clone(),
+            agenda: Arc::clone(&self.agenda),
+            asking: Arc::clone(&self.asking),
+            link: Arc::clone(&self.link),
+            counters: Arc::clone(&self.counters),
+        })
     }
 
     /// The tree's model.

@@ -2,6 +2,7 @@
 //! from their answers.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,19 @@ impl Queries {
         }
     }
 
+    /// Whether all that was marked has been looked at, and nothing is being asked.
+    pub fn is_settled(&self) -> bool {
+        let is_still = |index| {
+            let id = QueryId(index);
+            !self.table(id).is_asking() && !self.cells(id).iter().any(|cell| cell.is_refreshing())
+        };
+        let early = self.counters.early.load(Ordering::Relaxed);
+        early == 0
+            && self.agenda.is_empty()
+            && self.asking.is_idle()
+            && (0..self.model().queries.len()).all(is_still)
+    }
+
     async fn refresh(self: &Arc<Self>, keeper: &Keeper) {
         let mut looked: VecDeque<Instant> = VecDeque::with_capacity(STORM);
         loop {
@@ -57,7 +71,7 @@ impl Queries {
             let mut outdated = Vec::new();
             // a table can make others be looked at again, and these others yet
             for _ in 0..ROUNDS {
-                let Marked { tables, kept, cells } = self.agenda.take();
+                let Marked { tables, kept, cells, again: _ } = self.agenda.take();
                 outdated.extend(kept);
                 if tables.is_empty() && cells.is_empty() {
                     break;

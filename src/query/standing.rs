@@ -1,7 +1,7 @@
 //! How results stand: how old they are, whether they are fresh, and what went wrong.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::cell::Standing;
@@ -63,6 +63,8 @@ pub struct ContentStanding {
 #[derive(Debug, Default)]
 pub struct Counters {
     pub(super) events: AtomicU64,
+    /// Of these, how many are to be looked at once more in a moment.
+    pub(super) early: AtomicUsize,
 }
 
 impl Queries {

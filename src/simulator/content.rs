@@ -82,12 +82,13 @@ impl Content {
         self
     }
 
-    /// Adds the recorded answers of a folder with pairs `NAME.req` and `NAME.txt`.
+    /// Adds the recorded answers of a folder with pairs `NAME.req` and `NAME.txt`, or of a file that
+    /// `astfs record` wrote.
     ///
     /// # Errors
     /// When the folder or one of its files cannot be read; the error names it.
-    pub fn recordings(mut self, folder: impl AsRef<Path>) -> io::Result<Self> {
-        self.recordings.add_folder(folder.as_ref())?;
+    pub fn recordings(mut self, path: impl AsRef<Path>) -> io::Result<Self> {
+        self.recordings.add_all(path.as_ref())?;
         Ok(self)
     }
 

@@ -1,43 +1,45 @@
-//! Answers from recorded conversations: `NAME.req` holds one request, `NAME.txt` what a real server
-//! answered, byte for byte.
+//! Answers from recorded conversations: a folder in which `NAME.req` holds one request and `NAME.txt` what
+//! a real server answered, byte for byte; or one file, as `astfs record` writes it.
 //!
 //! A recording answers every request with the same headers, in whatever order; the ActionID is left out
 //! of the comparison and put into the answer where the server had it. `<<EOF>>` at an answer's end says
 //! that the server hung up.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
 use super::framing::Answer;
 use super::request::{Received, Request, RequestReader};
+use crate::recording::{Recording, RecordingError, Told, with_action_id};
 
 /// The mark of a closed connection at the end of an answer.
 const END_OF_FILE: &[u8] = b"<<EOF>>";
 /// The actions that change the session and are therefore never answered from a recording.
 const SESSION_ACTIONS: [&str; 4] = ["Login", "Challenge", "Logoff", "Events"];
 
-/// The headers of a request in an order of their own, names and action in lower case, without ActionID.
-type Key = Vec<(Vec<u8>, Vec<u8>)>;
-
-#[derive(Clone)]
-struct Recording {
-    answer: Vec<u8>,
-    /// The ActionID that stands in the answer.
-    action_id: Option<Vec<u8>>,
-}
-
 /// Recorded answers by what was asked.
 #[derive(Clone, Default)]
-pub(super) struct Recordings(HashMap<Key, Recording>);
+pub(super) struct Recordings(Recording);
 
 impl Recordings {
-    /// Adds every pair `NAME.req` and `NAME.txt` of a folder. What is no pair, holds no request or more
-    /// than one, or a request that changes the session, is left out.
+    /// Adds all that a file holds, or every pair `NAME.req` and `NAME.txt` of a folder. What is no pair,
+    /// holds no request or more than one, or a request that changes the session, is left out.
     ///
     /// # Errors
     /// When the folder or one of the files cannot be read; the error names it.
-    pub(super) fn add_folder(&mut self, folder: &Path) -> io::Result<()> {
+    pub(super) fn add_all(&mut self, path: &Path) -> io::Result<()> {
+        if path.is_file() {
+            let recording = Recording::read(path).map_err(|error| match error {
+                RecordingError::File { ref error, .. } => io::Error::new(error.kind(), error.to_string()),
+                RecordingError::Text { .. } => io::Error::new(io::ErrorKind::InvalidData, error),
+            })?;
+            self.0.add(recording);
+            return Ok(());
+        }
+        self.add_folder(path)
+    }
+
+    fn add_folder(&mut self, folder: &Path) -> io::Result<()> {
         let named = |path: &Path, error: io::Error| {
             io::Error::new(error.kind(), format!("cannot read the recordings at {}: {error}", path.display()))
         };
@@ -68,65 +70,26 @@ impl Recordings {
     /// Binds an answer to a request. An ActionID in the request is the one that stands in the answer;
     /// without one, the answer gets the ActionID of whoever asks.
     pub(super) fn bind(&mut self, request: &Request, answer: &[u8]) {
-        let recording =
-            Recording { answer: answer.to_vec(), action_id: request.action_id().map(<[u8]>::to_vec) };
-        self.0.insert(key(request), recording);
+        let closed = answer.strip_suffix(END_OF_FILE);
+        let told = Told::Answer {
+            bytes: closed.unwrap_or(answer).to_vec(),
+            action_id: request.action_id().map(<[u8]>::to_vec),
+            then_closed: closed.is_some(),
+        };
+        self.0.put(request.headers(), told);
     }
 
     /// The recorded answer to that request, with its ActionID.
     pub(super) fn answer(&self, request: &Request) -> Option<Answer> {
-        let recording = self.0.get(&key(request))?;
-        let closed = recording.answer.strip_suffix(END_OF_FILE);
-        let bytes = closed.unwrap_or(&recording.answer);
-        let answer =
-            Answer::whole(with_action_id(bytes, recording.action_id.as_deref(), request.action_id()));
-        Some(if closed.is_some() { answer.then_close() } else { answer })
-    }
-}
-
-fn key(request: &Request) -> Key {
-    let mut key: Key = request
-        .headers()
-        .map(|(name, value)| {
-            let name = name.to_ascii_lowercase();
-            let value = if name == b"action" { value.to_ascii_lowercase() } else { value.to_vec() };
-            (name, value)
-        })
-        .filter(|(name, _)| name != b"actionid")
-        .collect();
-    key.sort();
-    key
-}
-
-/// Replaces the recorded ActionID by `wanted`, takes it out, or puts `wanted` in where none was recorded:
-/// behind the first header of each message, and behind `Privilege` where a command's raw output follows,
-/// which is never touched.
-fn with_action_id(answer: &[u8], recorded: Option<&[u8]>, wanted: Option<&[u8]>) -> Vec<u8> {
-    let wanted = wanted.map(|id| [b"ActionID: ", id, b"\r\n"].concat()).unwrap_or_default();
-    let recorded = recorded.map(|id| [b"ActionID: ", id, b"\r\n"].concat());
-    let follows = answer.starts_with(b"Response: Follows\r\n");
-    let mut result = Vec::with_capacity(answer.len() + 64);
-    let mut starts_message = true;
-    for (number, line) in answer.split_inclusive(|&byte| byte == b'\n').enumerate() {
-        let in_body = follows && number > 2;
-        match &recorded {
-            Some(recorded) if !in_body && line == recorded.as_slice() => result.extend_from_slice(&wanted),
-            Some(_) => result.extend_from_slice(line),
-            None => {
-                result.extend_from_slice(line);
-                let place = if follows { number == 1 } else { starts_message && is_first_header(line) };
-                if place {
-                    result.extend_from_slice(&wanted);
-                }
+        match self.0.get(request.headers())? {
+            Told::Nothing => Some(Answer::pieces(std::iter::empty())),
+            Told::Answer { bytes, action_id, then_closed } => {
+                let answer = with_action_id(bytes, action_id.as_deref(), request.action_id());
+                let answer = Answer::whole(answer);
+                Some(if *then_closed { answer.then_close() } else { answer })
             }
         }
-        starts_message = line == b"\r\n";
     }
-    result
-}
-
-fn is_first_header(line: &[u8]) -> bool {
-    line.starts_with(b"Response: ") || line.starts_with(b"Event: ")
 }
 
 #[cfg(test)]

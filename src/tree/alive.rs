@@ -4,13 +4,13 @@
 //! starts with a mount and ends with it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 
 use super::error::{Step, TreeError};
-use super::layout::{Layout, PlaceId};
+use super::layout::Layout;
 use super::lookup::Tree;
 use super::node::Node;
 use crate::ami::Action;
@@ -23,7 +23,7 @@ pub const LONGEST_INPUT: usize = 4096;
 
 /// The alive part of a tree.
 pub struct Alive {
-    tree: Arc<Tree>,
+    tree: RwLock<Arc<Tree>>,
     logs: EventLogs,
     answers: Mutex<HashMap<Node, LastAnswer>>,
 }
@@ -56,12 +56,27 @@ impl Alive {
     /// Whatever the server tells from now on is logged.
     pub fn new(tree: Arc<Tree>) -> (Alive, impl Future<Output = ()> + Send + use<>) {
         let (logs, following) = EventLogs::new(tree.queries());
-        (Alive { tree, logs, answers: Mutex::default() }, following)
+        (Alive { tree: RwLock::new(tree), logs, answers: Mutex::default() }, following)
     }
 
     /// The tree.
-    pub fn tree(&self) -> &Arc<Tree> {
-        &self.tree
+    pub fn tree(&self) -> Arc<Tree> {
+        Arc::clone(&self.tree.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has a tree take the place of the one before it, in which the same is [alive](Self::is_same).
+    pub fn replace_tree(&self, tree: Arc<Tree>) {
+        *self.tree.write().unwrap_or_else(PoisonError::into_inner) = tree;
+    }
+
+    /// Whether what is alive in one tree is what is alive in another.
+    pub fn is_same(one: &Tree, other: &Tree) -> bool {
+        let alive = |tree: &Tree| {
+            let model = tree.queries().model();
+            let entries = model.entries.iter().filter(|entry| entry.is_alive());
+            entries.map(|entry| (entry.path.clone(), model.definition_of_entry(entry))).collect::<Vec<_>>()
+        };
+        alive(one) == alive(other)
     }
 
     /// The top-level directories that hold what is alive, by their names.
@@ -72,47 +87,46 @@ impl Alive {
         names.into_iter().filter_map(node).collect()
     }
 
-    fn entry(&self, place: PlaceId) -> Option<&Entry> {
-        self.tree.layout().place(place).entry(self.tree.queries().model())
-    }
-
-    fn log_at(&self, place: PlaceId) -> Option<&Arc<EventLog>> {
-        self.logs.get(self.tree.layout().place(place).entry?)
+    fn entry<T>(&self, node: &Node, of: impl FnOnce(&Entry) -> T) -> Option<T> {
+        let tree = self.tree();
+        tree.layout().place(node.place).entry(tree.queries().model()).map(of)
     }
 
     /// The log at a node, if one stands there.
     pub fn log(&self, node: &Node) -> Option<&Arc<EventLog>> {
-        self.log_at(node.place)
+        self.logs.get(&self.entry(node, |entry| entry.path.clone())?)
     }
 
     /// The rotated files of the logs in a directory: their names, and whose they are.
     pub fn rotated(&self, directory: &Node) -> Vec<(String, Node, Arc<LogFile>)> {
-        let literals = self.tree.layout().place(directory.place).literals.iter();
+        let tree = self.tree();
+        let literals = tree.layout().place(directory.place).literals.iter();
         let rotated = literals.filter_map(|(name, place)| {
-            let file = self.log_at(*place)?.rotated()?;
-            Some((rotated_name(name), directory.literal(*place), file))
+            let node = directory.literal(*place);
+            let file = self.log(&node)?.rotated()?;
+            Some((rotated_name(name), node, file))
         });
         rotated.collect()
     }
 
     /// Whether a node is a control file.
     pub fn is_control(&self, node: &Node) -> bool {
-        self.entry(node.place).is_some_and(|entry| entry.write.is_some())
+        self.entry(node, |entry| entry.write.is_some()).unwrap_or(false)
     }
 
     /// The path of a node as the tree file has it.
-    pub fn place(&self, node: &Node) -> &str {
-        self.entry(node.place).map_or("", |entry| entry.place.text().trim_matches('"'))
+    pub fn place(&self, node: &Node) -> String {
+        self.entry(node, |entry| entry.place.text().trim_matches('"').to_owned()).unwrap_or_default()
     }
 
     /// Whether a node's content depends on who reads it.
     pub fn is_personal(&self, node: &Node) -> bool {
-        self.entry(node.place).is_some_and(|entry| entry.personal)
+        self.entry(node, |entry| entry.personal).unwrap_or(false)
     }
 
     /// Whether a node shows the last answer of the server, rather than a content of its own.
     pub fn shows_answer(&self, node: &Node) -> bool {
-        self.entry(node.place).is_some_and(|entry| matches!(entry.content, Content::LastAnswer))
+        self.entry(node, |entry| matches!(entry.content, Content::LastAnswer)).unwrap_or(false)
     }
 
     /// The server's last answer to a control file's input; none before the first.
@@ -129,32 +143,32 @@ impl Alive {
         if input.len() > LONGEST_INPUT {
             return Err(WriteError::TooLong(input.len()));
         }
-        let entry = self.entry(node.place);
+        let tree = self.tree();
+        let entry = tree.layout().place(node.place).entry(tree.queries().model());
         let write = entry.and_then(|entry| entry.write.as_ref()).ok_or(TreeError::NotFound)?;
         let input = text::decode(without_line_end(input));
         if write.matches.as_ref().is_some_and(|pattern| !pattern.is_match(&input)) {
             return Err(WriteError::Mismatch);
         }
-        let queries = self.tree.queries();
         let place = self.place(node);
-        let action = self.tree.settle(|reads| self.action(place, write, node, &input, reads)).await?;
-        let said = queries.act(place, write, action).await.map_err(TreeError::from)?;
+        let action = tree.settle(|reads| action(&tree, &place, write, node, &input, reads)).await?;
+        let said = tree.queries().act(&place, write, action).await.map_err(TreeError::from)?;
         let answer = LastAnswer { text: said.text, at: SystemTime::now() };
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(node.clone(), answer);
         said.refusal.map_or(Ok(()), |refusal| Err(TreeError::from(refusal).into()))
     }
+}
 
-    fn action(
-        &self,
-        place: &str,
-        write: &Write,
-        node: &Node,
-        input: &str,
-        reads: &Reads,
-    ) -> Result<Action, Step> {
-        let bindings = self.tree.bindings(node, reads)?;
-        Ok(self.tree.queries().action_of_input(place, write, input, &bindings, reads)?)
-    }
+fn action(
+    tree: &Tree,
+    place: &str,
+    write: &Write,
+    node: &Node,
+    input: &str,
+    reads: &Reads,
+) -> Result<Action, Step> {
+    let bindings = tree.bindings(node, reads)?;
+    Ok(tree.queries().action_of_input(place, write, input, &bindings, reads)?)
 }
 
 /// The name under which a log's rotated file stands.

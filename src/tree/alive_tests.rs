@@ -35,7 +35,7 @@ async fn node(alive: &Alive, path: &str) -> Node {
 async fn the_directories_that_hold_what_is_alive_are_known() {
     let server = Recorded::new();
     let alive = alive(&server).await;
-    let directories = Alive::directories(alive.tree());
+    let directories = Alive::directories(&alive.tree());
     assert_eq!(directories.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["control", "events"]);
     assert_eq!(directories[0].1, node(&alive, "control").await);
     assert!(alive.log(&node(&alive, "events/below/peers").await).is_some());

@@ -175,6 +175,14 @@ impl Tree {
         true
     }
 
+    /// Looks at everything that is kept.
+    pub(super) fn look_at_all(&self) {
+        let mut more = self.look_again(Outdated::All);
+        while more {
+            more = self.look_again(Outdated::Some(Vec::new()));
+        }
+    }
+
     /// Tells what has become of a content; whether it was rendered for that.
     fn look_at_content(&self, node: &Node, used: &Used) -> bool {
         let Some(keeper) = self.keeper.get() else { return false };

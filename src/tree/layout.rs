@@ -11,7 +11,7 @@ use crate::language::{Attributes, Content, Entry, Expression, Model, Segment, Va
 
 /// An index of a place in its [`Layout`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PlaceId(usize);
+pub struct PlaceId(pub(super) usize);
 
 /// What stands at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Place {
     pub reserved: HashSet<Arc<str>>,
     /// What of the status directory stands here.
     pub status: Option<Status>,
+    /// What stood here, where nothing leads to any more.
+    pub gone: Option<(Kind, Attributes)>,
 }
 
 /// A path variable in a segment.
@@ -59,9 +61,9 @@ pub struct Named {
 /// All places of a tree.
 #[derive(Debug)]
 pub struct Layout {
-    places: Vec<Place>,
+    pub(super) places: Vec<Place>,
     /// The status directory, which stands at the mount point and is not listed.
-    hidden: Option<PlaceId>,
+    pub(super) hidden: Option<PlaceId>,
 }
 
 impl Layout {
@@ -175,6 +177,9 @@ impl Place {
 
     /// What stands here.
     pub fn kind(&self, model: &Model) -> Kind {
+        if let Some((kind, _)) = self.gone {
+            return kind;
+        }
         match self.entry(model).map(|entry| &entry.content) {
             None if !matches!(self.status, None | Some(Status::Queries)) => Kind::File,
             None | Some(Content::Directory) => Kind::Directory,
@@ -190,6 +195,9 @@ impl Place {
 
     /// Its permissions and owner, filled up from the defaults.
     pub fn attributes(&self, model: &Model) -> Attributes {
+        if let Some((_, attributes)) = self.gone {
+            return attributes;
+        }
         let own = self.entry(model).map(|entry| entry.attributes).unwrap_or_default();
         let mode = match self.kind(model) {
             Kind::Directory => model.defaults.dir_mode,

@@ -58,10 +58,13 @@ impl Tree {
         }
         let mut groups = Vec::with_capacity(place.variables.len());
         let mut shown = Vec::new();
-        let mut renamed = !state.known || literals != state.literals;
+        // another reading of the tree file can have put other path variables here
+        let known: Vec<PlaceId> = state.groups.iter().map(|group| group.place).collect();
+        let mut renamed = !state.known || literals != state.literals || known != place.variables;
         let mut lacks = false;
         for (index, child) in place.variables.iter().enumerate() {
-            match self.group((directory, *child), state.groups.get_mut(index), bindings, reads) {
+            let before = state.groups.iter_mut().find(|group| group.place == *child);
+            match self.group((directory, *child), before, bindings, reads) {
                 Ok((group, changes)) => {
                     renamed |= changes.is_none();
                     shown.extend(changes.into_iter().flatten().map(|(position, is)| (index, position, is)));
@@ -75,7 +78,11 @@ impl Tree {
         if lacks {
             return Err(Step::Wanted);
         }
-        (state.groups, state.literals) = (groups, literals);
+        let before = std::mem::replace(&mut state.groups, groups);
+        for mut group in before.into_iter().filter(|group| !place.variables.contains(&group.place)) {
+            group.besides.clear(self.queries(), directory.number.map(Dependent::Kept));
+        }
+        state.literals = literals;
         if renamed || !state.plain {
             return Ok(state.name_all(directory, &place.reserved));
         }

@@ -26,18 +26,30 @@ pub struct Tree {
     queries: Arc<Queries>,
     layout: Layout,
     /// Directories whose names can change.
-    directories: Mutex<HashMap<Node, Arc<Directory>>>,
+    pub(super) directories: Mutex<HashMap<Node, Arc<Directory>>>,
     recently_used: Mutex<VecDeque<Arc<Used>>>,
-    pub(super) kept: Mutex<Kept>,
+    pub(super) kept: Arc<Mutex<Kept>>,
     pub(super) keeper: OnceLock<Box<dyn Keep>>,
+    /// What came of the tree file's last reading, as `.astfs/reload` shows it.
+    pub(super) last_reload: Arc<Mutex<String>>,
 }
 
 impl Tree {
     /// The tree of these queries' model.
     pub fn new(queries: Arc<Queries>) -> Tree {
         let layout = Layout::new(queries.model());
-        let (directories, recently_used, kept, keeper) = Default::default();
-        Tree { queries, layout, directories, recently_used, kept, keeper }
+        Tree::with(queries, layout, Default::default(), Default::default())
+    }
+
+    pub(super) fn with(
+        queries: Arc<Queries>,
+        layout: Layout,
+        directories: HashMap<Node, Arc<Directory>>,
+        (kept, last_reload): (Arc<Mutex<Kept>>, Arc<Mutex<String>>),
+    ) -> Tree {
+        let (recently_used, keeper) = Default::default();
+        let directories = Mutex::new(directories);
+        Tree { queries, layout, directories, recently_used, kept, keeper, last_reload }
     }
 
     pub(super) fn layout(&self) -> &Layout {

@@ -17,6 +17,7 @@ mod lookup;
 mod node;
 mod render;
 mod status;
+mod succession;
 
 pub use alive::{Alive, LONGEST_INPUT, LastAnswer, WriteError};
 pub use directory::{Directory, NameChange, Named};
@@ -28,6 +29,8 @@ pub use listing::{Listed, Listing};
 pub use lookup::Tree;
 pub use node::Node;
 pub use render::Rendered;
+pub use status::RELOAD;
+pub use succession::{Difference, Successor};
 
 #[cfg(test)]
 mod tests;

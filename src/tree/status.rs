@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,9 @@ use super::lookup::Tree;
 use crate::language::{Attributes, Model, QueryId, Question, STATUS_DIRECTORY};
 use crate::query::{Bindings, QueryStanding, Reads};
 
+/// The name of the file that tells what came of a reload.
+pub const RELOAD: &str = "reload";
+
 /// What stands in a file below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -24,6 +28,8 @@ pub enum Status {
     Counters,
     /// What went wrong when queries were last asked.
     Errors,
+    /// What came of the tree file's last reading.
+    Reload,
     /// A query's state, as `name=value`.
     State(QueryId),
     /// A query's result as JSON.
@@ -41,6 +47,7 @@ impl Layout {
         self.status_child(top, "status", Status::Summary);
         self.status_child(top, "counters", Status::Counters);
         self.status_child(top, "errors", Status::Errors);
+        self.status_child(top, RELOAD, Status::Reload);
         let queries = self.status_child(top, "queries", Status::Queries);
         let mut declared: Vec<_> = model.query_names.iter().collect();
         declared.sort();
@@ -61,7 +68,9 @@ impl Place {
     pub(super) fn status_attributes(&self, defaults: Attributes) -> Attributes {
         let mode = match self.status {
             Some(Status::Queries) => 0o500,
-            Some(Status::State(_) | Status::Result(_) | Status::Raw(_) | Status::Errors) => 0o400,
+            Some(Status::State(_) | Status::Result(_) | Status::Raw(_) | Status::Errors | Status::Reload) => {
+                0o400
+            }
             Some(Status::Summary | Status::Counters) => 0o444,
             None => return defaults,
         };
@@ -70,6 +79,11 @@ impl Place {
 }
 
 impl Tree {
+    /// Has `.astfs/reload` show that.
+    pub fn tell_of_reload(&self, text: String) {
+        *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
     /// The place of the status directory.
     pub(super) fn status_directory(&self, directory: PlaceId, name: &str) -> Option<PlaceId> {
         (directory == Layout::ROOT && name == STATUS_DIRECTORY).then(|| self.layout().hidden())?
@@ -82,6 +96,7 @@ impl Tree {
             Status::Summary => self.summary(),
             Status::Counters => self.counters(),
             Status::Errors => self.errors(),
+            Status::Reload => self.last_reload.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             Status::State(id) => state(&queries.standing_of(id)),
             Status::Result(id) => {
                 let snapshot = queries.read(id, &Bindings::none(), reads)?;
@@ -110,6 +125,7 @@ impl Tree {
         if let Some(folder) = &model.templates_folder {
             let _ = writeln!(text, "templates  {}", whole(folder).display());
         }
+        let _ = writeln!(text, "process    {}", std::process::id());
         let _ = writeln!(text, "server     {}", self.queries().server_standing());
         let of = |wanted: &str| standings.iter().filter(|standing| standing.word() == wanted).count();
         let counts =

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use astfs::language::{Code, LoadOptions, Report, load};
+use astfs::language::{Code, LoadOptions, load};
 
 /// The fenced blocks of a page: what stands behind the fence, and the text.
 fn blocks(page: &str) -> Vec<(&str, String)> {
@@ -19,7 +19,8 @@ fn blocks(page: &str) -> Vec<(&str, String)> {
     blocks
 }
 
-fn report_of(text: &str, page: &[(&str, String)]) -> Report {
+/// The codes of what is found in a file, and the report. Beside a `tree.toml` it is a test file, which is run.
+fn found_in(text: &str, page: &[(&str, String)]) -> (BTreeSet<String>, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |path: &Path, text: &str| {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
@@ -31,23 +32,35 @@ fn report_of(text: &str, page: &[(&str, String)]) -> Report {
         }
     }
     let path = folder.path().join("tree.toml");
+    if !path.exists() {
+        write(&path, text);
+        let (_, report) = load(&path, &LoadOptions::default()).expect("a readable file");
+        let codes = report.diagnostics().into_iter().map(|one| one.code.name().to_owned());
+        return (codes.collect(), report.render(false));
+    }
+    let path = path.with_file_name("x.test.toml");
     write(&path, text);
-    load(&path, &LoadOptions::default()).expect("a readable file").1
+    let output = Command::new(env!("CARGO_BIN_EXE_astfs")).arg("test").arg(&path).output();
+    let output = output.expect("the program runs");
+    let report = String::from_utf8(output.stderr).expect("text");
+    let code = |line: &str| Some(line.strip_prefix("error[")?.split_once(']')?.0.to_owned());
+    let codes: BTreeSet<_> = report.lines().filter_map(code).collect();
+    assert_eq!(output.status.code(), Some(if codes.is_empty() { 0 } else { 3 }), "{report}");
+    (codes, report)
 }
 
 #[test]
-fn each_page_shows_a_tree_with_that_finding_alone_and_one_without_any() {
+fn each_page_shows_a_file_with_that_finding_alone_and_one_without_any() {
     for code in Code::ALL {
         let blocks = blocks(code.page());
         let of = |wanted: &str| blocks.iter().filter(|(kind, _)| *kind == wanted).collect::<Vec<_>>();
         let ([wrong], [right]) = (&of("wrong")[..], &of("right")[..]) else {
             panic!("{}: a wrong example and a right one", code.name());
         };
-        let report = report_of(&wrong.1, &blocks);
-        let found: BTreeSet<&str> = report.diagnostics().iter().map(|one| one.code.name()).collect();
-        assert_eq!(found, BTreeSet::from([code.name()]), "{}", report.render(false));
-        let report = report_of(&right.1, &blocks);
-        assert!(report.diagnostics().is_empty(), "{}: {}", code.name(), report.render(false));
+        let (found, report) = found_in(&wrong.1, &blocks);
+        assert_eq!(found, BTreeSet::from([code.name().to_owned()]), "{report}");
+        let (_, report) = found_in(&right.1, &blocks);
+        assert!(report.is_empty(), "{}: {report}", code.name());
     }
 }
 

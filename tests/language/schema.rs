@@ -20,7 +20,10 @@ fn tree(path: &Path) -> Option<Value> {
 fn files(folder: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let tree_of = |path: PathBuf| if path.is_dir() { path.join("tree.toml") } else { path };
-    let is_tree = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "toml");
+    let is_tree = |path: &PathBuf| {
+        path.extension().is_some_and(|extension| extension == "toml")
+            && !path.to_string_lossy().ends_with(".test.toml")
+    };
     let mut files: Vec<_> = entries.map(tree_of).filter(is_tree).collect();
     files.sort();
     files

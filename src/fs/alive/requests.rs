@@ -49,7 +49,7 @@ impl Requests {
         self.inodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn tree(&self) -> &Tree {
+    pub fn tree(&self) -> Arc<Tree> {
         self.alive.tree()
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::line;
 use super::log::EventLog;
 use crate::ami::Message;
-use crate::language::{Content, Expression, error_text, to_template};
+use crate::language::{Content, Expression, Pattern, error_text, to_template};
 use crate::parse::headers;
 use crate::parse::value::{Shapes, Value};
 use crate::query::Queries;
@@ -19,9 +19,9 @@ use crate::query::Queries;
 /// How often it is looked whether the connection is a new one, while no event comes.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Every log of a tree, by the index of its entry.
+/// Every log of a tree, by the path of its entry.
 pub struct EventLogs {
-    logs: HashMap<usize, Arc<EventLog>>,
+    logs: HashMap<Pattern, Arc<EventLog>>,
 }
 
 impl EventLogs {
@@ -33,7 +33,7 @@ impl EventLogs {
         for (index, entry) in queries.model().entries.iter().enumerate() {
             if let Content::Events(declared) = &entry.content {
                 let log = Arc::new(EventLog::new(declared.size));
-                logs.insert(index, Arc::clone(&log));
+                logs.insert(entry.path.clone(), Arc::clone(&log));
                 followed.push(Followed { entry: index, log, told: AtomicBool::new(false) });
             }
         }
@@ -47,9 +47,9 @@ impl EventLogs {
         (EventLogs { logs }, following)
     }
 
-    /// The log of an entry.
-    pub fn get(&self, entry: usize) -> Option<&Arc<EventLog>> {
-        self.logs.get(&entry)
+    /// The log of the entry with that path.
+    pub fn get(&self, path: &Pattern) -> Option<&Arc<EventLog>> {
+        self.logs.get(path)
     }
 }
 

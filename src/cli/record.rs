@@ -1,0 +1,207 @@
+//! `astfs record`: all that a tree asks its server, kept in a file.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::check::counted;
+use super::{CliError, TreeSelection, connect, open};
+use crate::ami::{Action, State};
+use crate::language::duration;
+use crate::query::Queries;
+use crate::recording::{Kept, Recorder, Recording, Step, ask_everything, replace};
+use crate::tree::Tree;
+
+/// Where there is no terminal, it is told so often how far it has come.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// Arguments of `record`.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct RecordArgs {
+    #[command(flatten)]
+    selection: TreeSelection,
+    /// The file to write; nobody else can read it
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Listen to events until so long after the last question, 0s: to none; Ctrl-C ends it earlier
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    events: Duration,
+    /// Replace the file if it is there
+    #[arg(long)]
+    force: bool,
+    /// Leave something as it is that would be replaced
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
+    keep: Vec<Keep>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Keep {
+    /// Secrets and passwords
+    Secrets,
+    /// Numbers of five digits and more
+    Numbers,
+    /// Public IP addresses
+    Addresses,
+    /// All of these
+    All,
+}
+
+const AFTER_HELP: &str = "\
+Secrets, numbers of five digits and more, and public addresses are replaced by others of the same length,
+the same by the same. Names and shorter numbers stay: look through it before you give it away.
+
+Examples:
+  astfs record trees/asterisk.toml -o pbx.rec
+  astfs cat --server replay:pbx.rec trees/asterisk.toml users/sipfriends/6001/full";
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| "write a number and a unit: 500ms, 10s, 5m".into())
+}
+
+pub fn run(args: &RecordArgs) -> Result<(), CliError> {
+    let shown = args.output.display();
+    if !args.force && args.output.symlink_metadata().is_ok() {
+        return Err(CliError::Arguments(format!("{shown} is there already; --force replaces it")));
+    }
+    let runtime = open::runtime()?;
+    let recording = runtime.block_on(record(args));
+    runtime.shutdown_background();
+    let recording = recording?;
+    write(&args.output, recording.to_text().as_bytes(), args.force)?;
+    let questions = counted(recording.len(), "question");
+    let events = counted(recording.events.len(), "event");
+    let replaced = if recording.replaced.is_empty() { "nothing" } else { &recording.replaced };
+    println!("{shown}: {questions}, {events}; replaced: {replaced}");
+    Ok(())
+}
+
+async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
+    let model = open::model(&args.selection.tree, &args.selection.server)?;
+    let Some(connected) =
+        connect::target(&model, &args.selection.server, None)?.map(|target| target.connect()).transpose()?
+    else {
+        let message = "this tree asks no server: there is nothing to record";
+        return Err(CliError::Arguments(message.into()));
+    };
+    let recorder = Arc::new(Recorder::new(Arc::clone(&connected.server)));
+    let listener = Arc::clone(&recorder);
+    let listens = !args.events.is_zero();
+    let listening = listens.then(|| tokio::spawn(async move { listener.listen().await }));
+    if let Some(client) = &connected.client {
+        // whether anybody is there, before all that is asked fails one by one
+        client.ask(Action::new("Ping").map_err(crate::ami::AskError::from)?, model.defaults.timeout).await?;
+    }
+    let tree = Tree::new(Queries::new(Arc::new(model), Some(recorder.clone())));
+    let progress = Progress::start();
+    let tell = |step| progress.tell(step);
+    let asked = tokio::select! {
+        asked = ask_everything(&tree, &tell) => {
+            asked.map_err(|error| CliError::Tree { path: "/".into(), error })
+        }
+        interrupted = tokio::signal::ctrl_c() => interrupted.and_then(|()| {
+            let message = "interrupted before everything was asked; nothing is written";
+            Err(io::Error::new(io::ErrorKind::Interrupted, message))
+        }).map_err(CliError::from),
+    };
+    if asked.is_ok() && recorder.lost().is_none() {
+        progress.listen(args.events);
+        tokio::select! {
+            () = tokio::time::sleep(args.events) => {}
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+        }
+    }
+    progress.end();
+    asked?;
+    listening.inspect(|listening| listening.abort());
+    if let Some(lost) = recorder.lost() {
+        return Err(lost.into());
+    }
+    let mut recording = recorder.recording();
+    recording.tree = args.selection.tree.display().to_string();
+    (recording.server, recording.replaced) = connected.recorded.unwrap_or_default();
+    if let Some(client) = &connected.client {
+        if let State::Connected { version, .. } = &*client.state().borrow() {
+            recording.server.clone_from(version);
+        }
+        client.stop().await;
+    }
+    let secret: Vec<&str> = connected.secret.iter().map(|secret| secret.expose()).collect();
+    let keeps = |what| args.keep.contains(&what) || args.keep.contains(&Keep::All);
+    let kept = Kept {
+        secrets: keeps(Keep::Secrets),
+        numbers: keeps(Keep::Numbers),
+        addresses: keeps(Keep::Addresses),
+    };
+    Ok(replace(recording, kept, &secret))
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), CliError> {
+    let failed = |error| CliError::File { path: path.to_owned(), error };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".astfs-").tempfile_in(folder).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
+    kept.map(drop).map_err(|error| failed(error.error))
+}
+
+/// How far it has come: a bar on a terminal, otherwise a line in the log now and then.
+struct Progress {
+    bar: Option<ProgressBar>,
+    count: Mutex<Count>,
+}
+
+struct Count {
+    found: usize,
+    done: usize,
+    told: Instant,
+}
+
+impl Progress {
+    fn start() -> Progress {
+        let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(0));
+        if let (Some(bar), Ok(style)) = (&bar, ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}")) {
+            bar.set_style(style);
+            bar.set_message("asking");
+        }
+        Progress { bar, count: Mutex::new(Count { found: 0, done: 0, told: Instant::now() }) }
+    }
+
+    fn tell(&self, step: Step) {
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        match step {
+            Step::Found(more) => count.found += more,
+            Step::Done(more) => count.done += more,
+        }
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(count.found as u64);
+                bar.set_position(count.done as u64);
+            }
+            None if count.told.elapsed() >= TOLD_EVERY => {
+                tracing::info!("asked for {} of {} things so far", count.done, count.found);
+                count.told = Instant::now();
+            }
+            None => {}
+        }
+    }
+
+    fn listen(&self, time: Duration) {
+        match &self.bar {
+            Some(bar) => bar.set_message(format!("listening for {time:?}, Ctrl-C ends it")),
+            None if !time.is_zero() => tracing::info!("everything is asked; listening for {time:?}"),
+            None => {}
+        }
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Another reading of the tree file in the place of the one that is mounted.
+//!
+//! What is the same keeps its inode, so whatever the kernel knows of it stays true. What is another or gone is
+//! found by no lookup any more, and the kernel is told to forget its name; whoever has it open reads on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::notices::Notice;
+use super::shared::Shared;
+use crate::tree::{Kind, Tree};
+
+/// A request that was answered from the tree before can reach the kernel after the notices: they are sent once
+/// more then.
+const AFTERWARDS: Duration = Duration::from_millis(200);
+
+impl Shared {
+    /// Has a tree take the place of the one before, and tells the kernel what it must not remember. To be
+    /// called when that tree is followed.
+    pub fn take_over(self: &Arc<Self>, tree: &Arc<Tree>, before: &Tree) {
+        let mut notices = Vec::new();
+        let released = {
+            let mut inodes = self.inodes();
+            let stay: Vec<_> = inodes
+                .shown()
+                .filter(|node| !tree.is_gone(node) && tree.kind(node) == Kind::Directory)
+                .cloned()
+                .collect();
+            for node in stay {
+                let names = tree.renamed_since(before, &node);
+                if (!names.is_empty() || tree.holds_others_than(before, &node))
+                    && let Some(number) = inodes.touch(&node.into())
+                {
+                    notices.extend(names.into_iter().map(|name| Notice::Name(number, name)));
+                    notices.push(Notice::Names(number));
+                }
+            }
+            inodes.detach_all(|node| tree.is_gone(node))
+        };
+        released.into_iter().for_each(|number| tree.release(number));
+        self.notices.tell(notices.clone());
+        tree.take_over();
+        let (shared, deadline) = (Arc::clone(self), tree.deadline());
+        self.runtime.spawn(async move {
+            for rest in [AFTERWARDS, deadline] {
+                tokio::time::sleep(rest).await;
+                shared.notices.tell(notices.clone());
+            }
+        });
+    }
+}
