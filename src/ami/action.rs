@@ -116,15 +116,6 @@ impl Action {
         self.headers.iter().find(wanted).map(|found| &*found.value)
     }
 
-    /// Its lines for people, name and value, in order; what may be a secret is stars.
-    pub fn shown(&self) -> Vec<(String, String)> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let headers = self.headers().map(|(name, value)| {
-            (text(name), if self.hides(name, value) { "***".to_owned() } else { text(value) })
-        });
-        headers.collect()
-    }
-
     /// All headers in order, `Action` first.
     pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let first = (&b"Action"[..], &*self.name);
@@ -140,6 +131,16 @@ impl Action {
             }
         }
         text
+    }
+
+    /// Its lines for people, name and value, in order; what may be a secret is stars.
+    pub fn shown(&self) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let first = ("Action".to_owned(), text(&self.name));
+        let headers = self.headers.iter().map(|Header { name, value }| {
+            (text(name), if self.hides(name, value) { "***".to_owned() } else { text(value) })
+        });
+        std::iter::once(first).chain(headers).collect()
     }
 
     /// The action as text, for messages to people: its name, and of a `Command` the command.

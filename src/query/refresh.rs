@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::agenda::Marked;
+use super::agenda::{Agenda, Marked};
 use super::asking::Urgency;
 use super::cell::{Cell, FAILURE_LIVES};
 use super::dependents::Dependent;
@@ -36,6 +36,21 @@ pub enum Outdated {
 
 /// Who looks at what is kept. If he says that there is more to look at, he is called again soon.
 pub type Keeper = Box<dyn Fn(Outdated) -> bool + Send + Sync>;
+
+/// What was taken from the agenda. Whoever looked at it may be ended on the way, when a successor follows:
+/// then it is the successor's.
+struct Taken<'a> {
+    agenda: &'a Agenda,
+    kept: Vec<u32>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if !self.kept.is_empty() {
+            self.agenda.add(self.kept.drain(..).map(Dependent::Kept));
+        }
+    }
+}
 
 impl Queries {
     /// Follows the server's events and connections, and keeps fresh what `keeper` keeps, until the
@@ -68,11 +83,11 @@ impl Queries {
                 tokio::time::sleep(DEBOUNCE).await;
             }
             looked.push_back(Instant::now());
-            let mut outdated = Vec::new();
+            let mut outdated = Taken { agenda: &self.agenda, kept: Vec::new() };
             // a table can make others be looked at again, and these others yet
             for _ in 0..ROUNDS {
                 let Marked { tables, kept, cells, again: _ } = self.agenda.take();
-                outdated.extend(kept);
+                outdated.kept.extend(kept);
                 if tables.is_empty() && cells.is_empty() {
                     break;
                 }
@@ -81,7 +96,7 @@ impl Queries {
             }
             // questions first: they are under way while this renders
             tokio::task::yield_now().await;
-            self.look_again(keeper, Outdated::Some(outdated));
+            self.look_again(keeper, Outdated::Some(std::mem::take(&mut outdated.kept)));
         }
     }
 

@@ -39,7 +39,7 @@ impl Layout {
     /// This layout with the places of an older one, wherever the same stands there: the same path with the same
     /// content, in directories for the same records. Places that nothing leads to any more stay what they
     /// were, for whoever has them open.
-    /// Without a `connection` in common nothing is the same.
+    /// Without a `connection` in common nothing is the same but the status directory.
     pub fn succeed(
         self,
         model: &Model,
@@ -48,7 +48,7 @@ impl Layout {
     ) -> (Layout, Difference) {
         let known: HashMap<(Option<PlaceId>, String), PlaceId> = (0..old.places.len())
             .map(PlaceId)
-            .filter(|id| connection && old.place(*id).gone.is_none())
+            .filter(|id| old.place(*id).gone.is_none() && (connection || old.is_status(*id)))
             .map(|id| ((old.place(id).parent, old.definition(id, old_model)), id))
             .collect();
         let mut next = old.places.len();
@@ -75,6 +75,11 @@ impl Layout {
             places[number.0] = place;
         }
         (Layout { places, hidden }, difference)
+    }
+
+    /// Whether a place is the status directory or in it.
+    fn is_status(&self, id: PlaceId) -> bool {
+        self.place(id).status.is_some() || self.hidden == Some(id)
     }
 
     /// What stands at a place, by itself.
