@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use regex::Regex;
 use serde_json::Value;
 use support::counts;
 use support::mount::{astfs, fuse_available};
+use support::nobody::{as_nobody, can_become_nobody, let_others_near};
 use support::simulated::{Simulated, TreeFile, run_within, text};
 
 /// The tree of the example in `docs/semantics.md`, and a little more.
@@ -239,6 +242,46 @@ fn a_path_in_a_mount_is_explained_by_the_mount_over_no_connection_of_its_own() {
     }
     let uid = way.explain("desks").told["uid"].clone();
     assert_eq!(uid, geteuid().as_raw());
+}
+
+#[test]
+fn a_mount_whose_server_is_down_is_told_with_its_status() {
+    if !fuse_available() {
+        return;
+    }
+    let (server, tree) = (server(), TreeFile::new(TREE));
+    server.go_down();
+    let mounted = server.mount(&tree.path());
+    let way = Way::Mount(mounted.path());
+    let down = way.explain("desks/6001");
+    assert_eq!((down.status, down.complained.as_str()), (Some(4), ""));
+    assert!(matches!(down.reasons()[..], [("error", _)]), "{}", down.told);
+    assert_eq!(way.explain("desks").status, Some(0), "that is there all the same");
+}
+
+#[test]
+fn others_than_the_owner_of_a_mount_learn_what_the_tree_file_says() {
+    if !fuse_available() || !can_become_nobody() {
+        return;
+    }
+    let (server, tree) = (server(), TreeFile::new(TREE));
+    let mounted = server.mount_with(&tree.path(), &["--allow-other"]);
+    let_others_near(&mounted);
+    let folder = tree.path().parent().expect("a folder").to_owned();
+    fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("a folder of the test's own");
+    let program = folder.join("astfs");
+    fs::copy(env!("CARGO_BIN_EXE_astfs"), &program).expect("a copy that others can run");
+    let path = mounted.join("desks/6001/model");
+    let arguments = ["explain".as_ref(), "--format".as_ref(), "json".as_ref(), path.as_os_str()];
+    let told = as_nobody(program.to_str().expect("a path"), arguments).expect("it is explained");
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!((&told["kind"], &told["entry"]["line"]), (&"file".into(), &30.into()));
+    let record = &told["variables"][0];
+    assert_eq!(
+        (&record["name"], &record["key"]),
+        (&"6001".into(), &Value::Null),
+        "records are not for others"
+    );
 }
 
 #[test]

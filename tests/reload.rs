@@ -51,7 +51,7 @@ struct Edited {
 impl Edited {
     fn start(peers: usize, text: &str, arguments: &[&str]) -> Edited {
         let names: Vec<String> = (0..peers).map(|number| format!("peer{number}")).collect();
-        let content = Content::new(Version::Asterisk16).peers(names.iter().map(|name| Peer::new(name)));
+        let content = Content::new(Version::Asterisk16).peers(names.iter().map(Peer::new));
         let (server, file) = (Simulated::start(content), TreeFile::new(text));
         let mounted = server.mount_with(&file.path(), arguments);
         Edited { server, file, mounted }
@@ -138,7 +138,8 @@ fn a_file_added_while_somebody_walks_appears_and_all_others_stay_what_they_are()
     });
     assert!(rounds > 0);
     assert_eq!(edited.read("peers/peer3/new"), "new peer3");
-    assert!(edited.read(".astfs/reload").contains("difference=+ 1, - 0, ~ 0 paths"));
+    let told = || edited.read(".astfs/reload").contains("difference=+ 1, - 0, ~ 0 paths");
+    assert!(wait_until(PATIENCE, told));
     let mut after = files(&edited.path("peers"));
     after.retain(|path, _| !path.ends_with("new"));
     assert_eq!(after, before);

@@ -102,6 +102,10 @@ pub async fn serve(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let mut watch = if watch { Some(Watch::new()?) } else { None };
+    // before anybody can see that it is mounted, and edits
+    if let Some(watch) = &mut watch {
+        watch.follow(reloader.files());
+    }
     let access = if how.allow_other { Access::Others } else { Access::Owner };
     let runtime = tokio::runtime::Handle::current();
     let mut mount = Mount::start(tree, mountpoint, access, runtime)?;
@@ -111,9 +115,6 @@ pub async fn serve(
         return Err(error);
     }
     loop {
-        if let Some(watch) = &mut watch {
-            watch.follow(reloader.files());
-        }
         let saved = async {
             match &mut watch {
                 Some(watch) => watch.saved().await,
@@ -137,6 +138,9 @@ pub async fn serve(
             () = saved => {}
         }
         reloader.reload(&mut mount).await;
+        if let Some(watch) = &mut watch {
+            watch.follow(reloader.files());
+        }
     }
     reloader.stop().await;
     Ok(())

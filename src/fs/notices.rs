@@ -14,6 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use fuser::{INodeNo, Notifier};
 
@@ -42,6 +43,8 @@ pub struct Notices {
     sender: Sender<Notice>,
     /// Directories in which requests wait, or of which the kernel is being told.
     held: Mutex<HashMap<u64, Busy>>,
+    /// How many were handed in, and how many of these sent.
+    told: AtomicU64,
     sent: AtomicU64,
 }
 
@@ -72,7 +75,8 @@ impl Notices {
     /// Both ends.
     pub fn new() -> (Arc<Notices>, Unsent) {
         let (sender, receiver) = channel();
-        let notices = Notices { sender, held: Mutex::default(), sent: AtomicU64::new(0) };
+        let notices =
+            Notices { sender, held: Mutex::default(), told: AtomicU64::new(0), sent: AtomicU64::new(0) };
         (Arc::new(notices), Unsent(Mutex::new(receiver)))
     }
 
@@ -83,14 +87,28 @@ impl Notices {
     /// Hands notices in. What they tell of has to be there for the kernel to find.
     pub fn tell(&self, notices: impl IntoIterator<Item = Notice>) {
         for notice in notices {
-            // without the other end there is no mount any more
-            let _ = self.sender.send(notice);
+            self.told.fetch_add(1, Ordering::Relaxed);
+            self.hand_in(notice);
         }
+    }
+
+    fn hand_in(&self, notice: Notice) {
+        // without the other end there is no mount any more
+        let _ = self.sender.send(notice);
     }
 
     /// How many were sent.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Waits until what was handed in so far has been sent, but no longer than that.
+    pub fn wait_until_sent(&self, patience: Duration) {
+        let told = self.told.load(Ordering::Relaxed);
+        let deadline = Instant::now() + patience;
+        while self.sent() < told && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Holds a directory's notices while a request in it waits.
@@ -168,7 +186,7 @@ impl Drop for Held {
         if busy.requests == 0 && !busy.told {
             let waiting = held.remove(&self.directory).map(|busy| busy.waiting);
             drop(held);
-            self.notices.tell(waiting.into_iter().flatten());
+            waiting.into_iter().flatten().for_each(|notice| self.notices.hand_in(notice));
         }
     }
 }

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fuser::INodeNo;
+
 use super::notices::Notice;
 use super::shared::Shared;
 use crate::tree::{Kind, Tree};
@@ -13,6 +15,9 @@ use crate::tree::{Kind, Tree};
 /// A request that was answered from the tree before can reach the kernel after the notices: they are sent once
 /// more then.
 const AFTERWARDS: Duration = Duration::from_millis(200);
+
+/// So long it is waited for the kernel to have been told: a directory in which somebody waits can take longer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Shared {
     /// Has a tree take the place of the one before, and tells the kernel what it must not remember. To be
@@ -27,11 +32,11 @@ impl Shared {
                 .cloned()
                 .collect();
             for node in stay {
-                let names = tree.renamed_since(before, &node);
-                if (!names.is_empty() || tree.holds_others_than(before, &node))
-                    && let Some(number) = inodes.touch(&node.into())
+                if tree.holds_others_than(before, &node)
+                    && let Some(number) = inodes.touch(&node.clone().into())
                 {
-                    notices.extend(names.into_iter().map(|name| Notice::Name(number, name)));
+                    let names = tree.renamed_since(before, &node).into_iter();
+                    notices.extend(names.map(|name| Notice::Name(number, name)));
                     notices.push(Notice::Names(number));
                 }
             }
@@ -40,6 +45,11 @@ impl Shared {
         released.into_iter().for_each(|number| tree.release(number));
         self.notices.tell(notices.clone());
         tree.take_over();
+        self.notices.wait_until_sent(PATIENCE);
+        // to forget a name is to take away what is mounted there
+        let alive = tree.queries().model().alive_directories();
+        notices
+            .retain(|notice| !matches!(notice, Notice::Name(INodeNo::ROOT, name) if alive.contains(&**name)));
         let (shared, deadline) = (Arc::clone(self), tree.deadline());
         self.runtime.spawn(async move {
             for rest in [AFTERWARDS, deadline] {

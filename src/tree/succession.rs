@@ -160,24 +160,20 @@ impl Tree {
         self.layout().place(node.place).gone.is_some()
     }
 
-    /// The names of their own in a directory that lead elsewhere than they did in `before`, which this tree
-    /// succeeds.
+    /// The names of their own in a directory of `before`, which this tree succeeds, that lead elsewhere now or
+    /// nowhere.
     pub fn renamed_since(&self, before: &Tree, directory: &Node) -> Vec<Arc<str>> {
+        let Some(was) = before.layout().places.get(directory.place.0) else { return Vec::new() };
         let now = &self.layout().place(directory.place).literals;
-        let Some(was) = before.layout().places.get(directory.place.0).map(|place| &place.literals) else {
-            return Vec::new();
-        };
-        let names = now.keys().chain(was.keys()).filter(|name| now.get(*name) != was.get(*name));
-        let mut names: Vec<Arc<str>> = names.map(|name| name.as_str().into()).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        let renamed = was.literals.iter().filter(|(name, place)| now.get(*name) != Some(*place));
+        renamed.map(|(name, _)| name.as_str().into()).collect()
     }
 
-    /// Whether other path variables are in a directory than in `before`.
+    /// Whether a directory holds other places than in `before`.
     pub fn holds_others_than(&self, before: &Tree, directory: &Node) -> bool {
-        let was = before.layout().places.get(directory.place.0).map(|place| &place.variables);
-        was != Some(&self.layout().place(directory.place).variables)
+        let now = self.layout().place(directory.place);
+        let was = before.layout().places.get(directory.place.0);
+        was.is_none_or(|was| (&was.literals, &was.variables) != (&now.literals, &now.variables))
     }
 
     /// Looks at everything again, after this tree has taken the place of another: directories that are gone

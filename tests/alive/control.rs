@@ -178,8 +178,9 @@ fn an_input_that_is_refused_here_never_reaches_the_server() {
         assert_eq!(written, expected, "{path}: {input:.40}");
     }
     assert_eq!(server.questions(), [""; 0], "nothing of it was sent");
+    let told = || mounted.stderr().contains("control/pause: Invalid argument");
+    assert!(wait_until(super::PATIENCE, told), "{}", mounted.stderr());
     let said = mounted.stderr();
-    assert!(said.contains("control/pause: Invalid argument"), "{said}");
     assert!(!said.contains("Originate") && !said.contains("core stop"), "the log repeats inputs: {said}");
 }
 

@@ -69,9 +69,10 @@ fn all_mounts_go_with_the_signal_and_with_umount_also_while_a_log_is_open() {
     let server = server();
     for by_signal in [Some(Signal::SIGTERM), Some(Signal::SIGINT), None] {
         let mut mounted = mount(&server, &shipped("alive.toml"), &[], &ALIVE);
+        let log = || fs::read_to_string(mounted.join("events/all")).unwrap_or_default();
+        assert!(wait_until(PATIENCE, || !log().is_empty()), "it is connected");
         assert!(server.register("alice"));
-        let read = || fs::read(mounted.join("events/all")).is_ok_and(|log| !log.is_empty());
-        assert!(wait_until(PATIENCE, read));
+        assert!(wait_until(PATIENCE, || log().contains("SIP/alice")));
         let mut holder = File::open(mounted.join("events/all")).expect("it opens");
         match by_signal {
             Some(signal) => mounted.signal(signal),

@@ -1,14 +1,14 @@
 //! Looking at a path: through the tree and its server, or through a mount that has asked already.
 
-use std::collections::HashSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use super::explanation::{Absence, Asking, Explanation, Line, Reason, Record};
+use super::explanation::{Absence, Explanation, Line, Reason, Record};
 use super::mounted::Mounted;
-use crate::language::{Content, Entry, Expression, Model, OnError, QueryId, Way};
+use super::reading::Reading;
+use crate::language::{Content, Entry, Expression, Model, OnError, Way};
 use crate::parse::text;
-use crate::query::{Asked, Bindings, Caller, Manner, QueryError, Reads, Used};
+use crate::query::{Caller, Manner, QueryError, Reads, Used};
 use crate::tree::{Above, Given, Kind, Missing, NoRecord, Node, Step, Tree, TreeError};
 
 /// How often a computation may find that it needs one more result of the mount.
@@ -24,8 +24,8 @@ pub enum Ground<'a> {
 
 /// A look at a tree.
 pub struct Look<'a> {
-    tree: &'a Tree,
-    ground: Ground<'a>,
+    pub(super) tree: &'a Tree,
+    pub(super) ground: Ground<'a>,
 }
 
 /// Where a path leads.
@@ -48,7 +48,7 @@ impl<'a> Look<'a> {
         Look { tree, ground }
     }
 
-    fn model(&self) -> &'a Model {
+    pub(super) fn model(&self) -> &'a Model {
         self.tree.queries().model()
     }
 
@@ -215,8 +215,7 @@ impl<'a> Look<'a> {
             Ground::Mount(mounted) => mounted.attribute(below, "query"),
             Ground::Server => None,
         };
-        let mut reading =
-            Reading { look: self, bindings, asked, used, seen: HashSet::new(), told: Vec::new() };
+        let mut reading = Reading::new(self, bindings, asked, used);
         let entry = self.tree.entry(node);
         for (way, id) in entry.iter().flat_map(|entry| self.model().queries_of_entry(entry)) {
             reading.add(way, id, 0);
@@ -227,10 +226,7 @@ impl<'a> Look<'a> {
                 reading.add(Way::Each, id, 0);
             }
         }
-        // what only an expression names
-        let others: Vec<_> = reading.asked.iter().map(|asked| asked.query).collect();
-        others.into_iter().for_each(|id| reading.add(Way::Content, id, 0));
-        told.queries = reading.told;
+        told.queries = reading.all();
     }
 
     fn record(&self, above: &Above) -> Record {
@@ -341,98 +337,5 @@ fn kind(tree: &Tree, node: &Node, entry: Option<&Entry>) -> &'static str {
         (Kind::Link, _) => "link",
         (Kind::File, None) if tree.is_volatile(node) => "status",
         (Kind::File, _) => "file",
-    }
-}
-
-/// The queries that are read, each where it is met first.
-struct Reading<'l, 'a> {
-    look: &'l Look<'a>,
-    /// The records that they are read for; none if these are not known.
-    bindings: Option<Bindings>,
-    asked: Vec<Asked>,
-    /// What a mount says a content was made from.
-    used: Option<String>,
-    seen: HashSet<QueryId>,
-    told: Vec<Asking>,
-}
-
-impl Reading<'_, '_> {
-    fn add(&mut self, way: Way, id: QueryId, depth: usize) {
-        if !self.seen.insert(id) {
-            return;
-        }
-        let asking = self.asking(way, id, depth);
-        self.told.push(asking);
-        for (way, other) in self.look.model().queries_of_query(id) {
-            self.add(way, other, depth + 1);
-        }
-    }
-
-    fn asking(&self, way: Way, id: QueryId, depth: usize) -> Asking {
-        let (queries, model) = (self.look.tree.queries(), self.look.model());
-        let query = model.query(id);
-        let manner = Manner::of_reader();
-        let answered = self.bindings.as_ref();
-        let answered = answered.and_then(|bound| queries.answering(id, bound, manner, |id| self.is_had(id)));
-        let mut asking = Asking {
-            name: query.name.clone(),
-            depth,
-            by: way.key(),
-            declared: Line::of(&query.place),
-            state: None,
-            age: None,
-            error: None,
-            answered: answered.map(|member| model.query(member).name.clone()),
-            questions: Vec::new(),
-        };
-        let is_asked = !model.is_derived(id);
-        let secret = model.asks_with_secret(id);
-        let own = || self.asked.iter().filter(|asked| asked.query == id);
-        match self.look.ground {
-            Ground::Server => {
-                let order = ["fresh", "stale", "cannot", "failed"];
-                let worst =
-                    own().map(Asked::word).max_by_key(|word| order.iter().position(|one| one == word));
-                asking.state = is_asked.then(|| worst.unwrap_or("unasked").to_owned());
-                asking.age = own().filter_map(|asked| asked.age).max().map(|age| age.as_secs_f64());
-                asking.error = own().find_map(|asked| asked.error.as_ref()).map(ToString::to_string);
-                asking.questions = own().map(|asked| asked.action.shown()).collect();
-            }
-            Ground::Mount(mounted) => {
-                let stands = mounted.queries.get(&query.name).filter(|_| is_asked);
-                asking.state = stands.map(|stands| stands.state.clone());
-                asking.age = stands.and_then(|stands| stands.age);
-                asking.error = stands.and_then(|stands| stands.error.clone());
-                let none = Bindings::none();
-                let bound = if query.parameters.is_empty() { Some(&none) } else { self.bindings.as_ref() };
-                let question = bound.map(|bound| queries.question(id, bound, &Reads::new(manner)));
-                let action = question.and_then(Result::ok).flatten();
-                asking.questions = action.into_iter().map(|action| action.shown()).collect();
-            }
-        }
-        if secret {
-            let hidden = |(name, _): &mut (String, String)| name != "Action";
-            for lines in &mut asking.questions {
-                lines
-                    .iter_mut()
-                    .filter_map(|line| hidden(line).then_some(line))
-                    .for_each(|line| line.1 = "***".into());
-            }
-        }
-        asking
-    }
-
-    /// Whether a mount has an answer of a query that is not known here; none if that is not known.
-    fn is_had(&self, id: QueryId) -> Option<bool> {
-        let Ground::Mount(mounted) = self.look.ground else { return None };
-        let name = &self.look.model().query(id).name;
-        match mounted.queries.get(name)?.state.as_str() {
-            "cannot" => Some(false),
-            "fresh" | "stale" => match &self.used {
-                Some(used) => Some(used.split(',').any(|one| one == name)),
-                None => Some(true),
-            },
-            _ => None,
-        }
     }
 }

@@ -4,6 +4,7 @@ mod codes;
 mod explanation;
 mod look;
 mod mounted;
+mod reading;
 mod text;
 
 use std::io::Write;
@@ -15,7 +16,7 @@ use self::explanation::Explanation;
 use self::look::{Ground, Look};
 use self::mounted::Mounted;
 use super::check::Format;
-use super::{CliError, ServerSelection, TreeSelection, open};
+use super::{CliError, Exit, ServerSelection, TreeSelection, open};
 use crate::query::QueryError;
 use crate::tree::TreeError;
 
@@ -81,8 +82,12 @@ fn in_mount(args: &ExplainArgs, path: &Path) -> Result<(), CliError> {
     let tree = mounted::offline(model);
     let runtime = open::runtime()?;
     runtime.block_on(async {
-        let explained = Look::new(&tree, Ground::Mount(&mounted)).explain(&below).await;
-        tell(args, path, explained)
+        let (explanation, error) = Look::new(&tree, Ground::Mount(&mounted)).explain(&below).await;
+        tell(args, path, (explanation, None)).map_err(|told| match error {
+            // the explanation has told why; the mount knows whether it is the server
+            Some(_) if mounted.lacks_server(&below) => CliError::Told(Exit::Server as u8),
+            _ => told,
+        })
     })
 }
 

@@ -86,6 +86,12 @@ impl Mounted {
         self.root.join(below).symlink_metadata()
     }
 
+    /// Whether a path cannot be looked at because the server cannot be asked.
+    pub fn lacks_server(&self, below: &Path) -> bool {
+        let errno = self.metadata(below).err().and_then(|error| error.raw_os_error()).map(Errno::from_raw);
+        matches!(errno, Some(Errno::ECONNREFUSED | Errno::EHOSTDOWN | Errno::ETIMEDOUT | Errno::EACCES))
+    }
+
     /// An extended attribute of astfs; none where there is none, as of a link.
     pub fn attribute(&self, below: &Path, name: &str) -> Option<String> {
         let mut value = vec![0; LONGEST];
