@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::ami::Answer;
 
-/// What is known without asking. `Action: ListCommands` of Asterisk 13.38 and 22.5 says so, by the
+/// What is known without asking. `Action: ListCommands` of Asterisk 13 and 22 says so, by the
 /// authority each registers with (`main/manager.c`, `channels/chan_sip.c`, `channels/chan_iax2.c`,
 /// `res/res_pjsip/*.c`, `apps/app_queue.c`). One of the classes is enough; none means that none is needed.
 const ACTIONS: [(&str, &[&str]); 28] = [
@@ -150,8 +150,9 @@ pub fn of_event(event: &str) -> Option<&'static str> {
 /// Classes, each with what needs it.
 pub type Classes = BTreeMap<String, BTreeSet<String>>;
 
-/// The fewest classes that are enough for all of these, `reporting` rather than one that may change
-/// something: for each thing, the classes of which it takes one.
+/// Few classes that are enough for all of these, given for each thing the classes of which it takes one.
+/// What has no choice goes first; then a class that is there already, or `reporting` rather than one
+/// that may change something.
 pub fn fewest(needed: &[(Vec<String>, String)]) -> Classes {
     let mut classes = Classes::new();
     let mut needed: Vec<_> = needed.iter().filter(|(options, _)| !options.is_empty()).collect();
