@@ -12,8 +12,8 @@ use super::notices::Notice;
 use super::shared::Shared;
 use crate::tree::{Kind, Tree};
 
-/// A request that was answered from the tree before can reach the kernel after the notices: they are sent once
-/// more then.
+/// A request that was answered from the tree before can reach the kernel after the notices, and can have made a
+/// directory as it was: both are seen to once more then.
 const AFTERWARDS: Duration = Duration::from_millis(200);
 
 /// So long it is waited for the kernel to have been told: a directory in which somebody waits can take longer.
@@ -50,10 +50,14 @@ impl Shared {
         let alive = tree.queries().model().alive_directories();
         notices
             .retain(|notice| !matches!(notice, Notice::Name(INodeNo::ROOT, name) if alive.contains(&**name)));
-        let (shared, deadline) = (Arc::clone(self), tree.deadline());
+        let (shared, tree) = (Arc::clone(self), Arc::clone(tree));
         self.runtime.spawn(async move {
-            for rest in [AFTERWARDS, deadline] {
+            for rest in [AFTERWARDS, tree.deadline()] {
                 tokio::time::sleep(rest).await;
+                if !Arc::ptr_eq(&shared.tree(), &tree) {
+                    return;
+                }
+                tree.take_over();
                 shared.notices.tell(notices.clone());
             }
         });
