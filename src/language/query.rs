@@ -62,6 +62,9 @@ pub fn read(
         needs.extend(loader.query_named(&need));
     }
     let rows = section.text(&mut loader.reader, "rows");
+    let key = section.text(&mut loader.reader, "key");
+    let timeout = section.duration(&mut loader.reader, "timeout");
+    let max_stale = section.duration(&mut loader.reader, "max_stale");
     let refresh = section.get("refresh").map(|value| refresh(loader, value)).unwrap_or_default();
     let mut fields = Vec::new();
     if let Some(value) = section.get("fields")
@@ -81,13 +84,13 @@ pub fn read(
         question: question?,
         parser,
         rows: rows.map(|rows| rows.value.split('.').map(str::to_owned).collect()).unwrap_or_default(),
-        key: section.text(&mut loader.reader, "key").map(|key| key.value),
+        key: key.map(|key| key.value),
         needs,
         fields,
         parameters: Vec::new(),
         refresh,
-        timeout: section.duration(&mut loader.reader, "timeout").unwrap_or(loader.defaults.timeout),
-        max_stale: section.duration(&mut loader.reader, "max_stale").unwrap_or(loader.defaults.max_stale),
+        timeout: timeout.unwrap_or(loader.defaults.timeout),
+        max_stale: max_stale.unwrap_or(loader.defaults.max_stale),
     })
 }
 
