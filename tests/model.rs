@@ -18,7 +18,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use astfs::simulator::{Content, Peer, PeerType, Version};
-use astfs::tree::{Keep, NameChange, Node, Rendered};
 use expected::{TREE, expected};
 use nix::unistd::geteuid;
 use support::mount::fuse_available;
@@ -141,26 +140,13 @@ fn server(seed: u64) -> (Simulated, World) {
     (server, world)
 }
 
-/// Somebody who keeps nothing, so that each look asks the tree itself.
-struct Nobody;
-
-impl Keep for Nobody {
-    fn changed(&self, _: &Node, _: Rendered) {}
-    fn lost(&self, _: &Node) {}
-    fn names_changed(&self, _: &Node, _: Vec<NameChange>) {}
-    fn directory_lost(&self, _: &Node) {}
-    fn counters(&self) -> Vec<(&'static str, u64)> {
-        Vec::new()
-    }
-}
-
 #[test]
 fn the_library_s_tree_is_what_its_tree_file_says_of_the_server() {
     let file = TreeFile::new(TREE);
     runs(|seed| {
         let (server, mut world) = server(seed);
         let tree = Arc::new(server.open(&file.path()));
-        let followed = server.runtime().spawn(Arc::clone(&tree).follow(Box::new(Nobody)));
+        let followed = server.runtime().spawn(Arc::clone(&tree).follow(Box::new(())));
         run(seed, None, &server, &mut world, &|| server.runtime().block_on(walk_tree(&tree)));
         followed.abort();
     });

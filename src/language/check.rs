@@ -1,16 +1,22 @@
 //! What can only be checked when the whole file is read: names, and paths that collide.
 
+mod graph;
+mod links;
+mod shapes;
+mod usage;
+
 use std::collections::{BTreeSet, HashMap};
 
 use super::alive;
 use super::code::Code;
 use super::diagnostic::{nearest, suggestion};
-use super::graph::QueryGraph;
 use super::load::{Loader, NamesRead};
 use super::model::{Content, Entry, QueryId, Variable};
 use super::path::Segment;
 use super::tags::Tags;
-use super::{links, shapes, usage};
+
+use graph::QueryGraph;
+pub use links::FixedLink;
 
 /// Resolves what queries mention, and reports what does not fit together.
 pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {

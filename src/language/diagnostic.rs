@@ -1,5 +1,7 @@
 //! Mistakes, and how they are shown: file, line, column, the line itself, a caret, a remedy.
 
+mod json;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

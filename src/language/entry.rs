@@ -6,11 +6,11 @@ use encoding_rs::Encoding;
 use toml::de::DeTable;
 
 use super::alive;
+use super::check::FixedLink;
 use super::code::Code;
 use super::diagnostic::suggestion;
 use super::document::{Section, Text};
 use super::keys;
-use super::links::FixedLink;
 use super::load::{Loader, NamesRead, ReadOfPid};
 use super::model::{Content, Entry, Format, OnError, Printed, Query, QueryId, Variable};
 use super::parts::Table;

@@ -113,18 +113,29 @@ pub const DEFAULTS: &[Key] = &[
     key("dir_mode", Takes::Mode, "Permissions of directories"),
     key("uid", Takes::Owner, "Owner"),
     key("gid", Takes::Owner, "Group"),
-    key("timeout", Takes::Duration, "How long an answer may take"),
+    TIMEOUT,
     key("ttl", Takes::Duration, "How long a result without `refresh` counts as fresh"),
     key("on_error", ON_ERROR, "What a file shows while its content cannot be had"),
-    key(
-        "max_stale",
-        Takes::Duration,
-        "How long the last good result may stand in for one that cannot be had",
-    ),
+    MAX_STALE,
     key("templates", Takes::Text, "The templates folder, seen from this file"),
 ];
 
 const ACTION: Takes = Takes::Either(&[Takes::Text, Takes::Named(&Takes::Text)]);
+
+// What a query and an entry's own question have in common.
+const SEARCH: Key = key("search", Takes::Text, "Which nodes `data` gives (a template)");
+const FILTER: Key = key("filter", Takes::Text, "Which fields `data` gives (a template)");
+const PARSED: Key = key("parse", PARSER, "How a text is read");
+const ROWS: Key = key("rows", Takes::Text, "The way to the list inside a result");
+const RECORD_KEY: Key = key("key", Takes::Text, "The field that names a record");
+const NEEDS: Key = key("needs", TEXTS, "Queries to run first, for their effect");
+const REFRESHED: Key = key("refresh", Takes::Keys(REFRESH), "When it is asked again");
+const TIMEOUT: Key = key("timeout", Takes::Duration, "How long an answer may take");
+const MAX_STALE: Key = key(
+    "max_stale",
+    Takes::Duration,
+    "How long the last good result may stand in for one that cannot be had",
+);
 
 /// `[query.NAME]`.
 pub const QUERY: &[Key] = &[
@@ -133,24 +144,20 @@ pub const QUERY: &[Key] = &[
     key("data", Takes::Text, "The path of a `data get` (a template)"),
     key("any", TEXTS, "The first of these queries that this server can answer"),
     key("value", Takes::Text, "An expression over other queries and path variables"),
-    key("search", Takes::Text, "Which nodes `data` gives (a template)"),
-    key("filter", Takes::Text, "Which fields `data` gives (a template)"),
-    key("parse", PARSER, "How a text is read"),
-    key("rows", Takes::Text, "The way to the list inside a result"),
-    key("key", Takes::Text, "The field that names a record"),
-    key("needs", TEXTS, "Queries to run first, for their effect"),
+    SEARCH,
+    FILTER,
+    PARSED,
+    ROWS,
+    RECORD_KEY,
+    NEEDS,
     key(
         "fields",
         Takes::Named(&Takes::Text),
         "Fields to compute for each record: expressions in which `row` is it",
     ),
-    key("refresh", Takes::Keys(REFRESH), "When it is asked again"),
-    key("timeout", Takes::Duration, "How long an answer may take"),
-    key(
-        "max_stale",
-        Takes::Duration,
-        "How long the last good result may stand in for one that cannot be had",
-    ),
+    REFRESHED,
+    TIMEOUT,
+    MAX_STALE,
 ];
 
 /// `parse`.
@@ -195,19 +202,15 @@ pub const ENTRY: &[Key] = &[
     key("gid", Takes::Owner, "Group"),
     key("on_error", ON_ERROR, "What it shows while its content cannot be had"),
     key("encoding", Takes::Text, "The character set that the content is shown in"),
-    key("parse", PARSER, "How a text is read"),
-    key("search", Takes::Text, "Which nodes `data` gives (a template)"),
-    key("filter", Takes::Text, "Which fields `data` gives (a template)"),
-    key("rows", Takes::Text, "The way to the list inside a result"),
-    key("key", Takes::Text, "The field that names a record"),
-    key("needs", TEXTS, "Queries to run first, for their effect"),
-    key("refresh", Takes::Keys(REFRESH), "When it is asked again"),
-    key("timeout", Takes::Duration, "How long an answer may take"),
-    key(
-        "max_stale",
-        Takes::Duration,
-        "How long the last good result may stand in for one that cannot be had",
-    ),
+    PARSED,
+    SEARCH,
+    FILTER,
+    ROWS,
+    RECORD_KEY,
+    NEEDS,
+    REFRESHED,
+    TIMEOUT,
+    MAX_STALE,
 ];
 
 /// `write`.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use super::check::FixedLink;
 use super::code::Code;
 use super::diagnostic::{Report, suggestion};
 use super::document::{Reader, Section, Text};
 use super::files::TemplateFiles;
 use super::keys;
-use super::links::FixedLink;
 use super::model::{Defaults, Model, Query, QueryId, ServerAddress};
 use super::parts::{Parts, Table};
 use super::path::Pattern;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::model::{Content, Entry, Model, Printed, QueryId, Question, Variable};
 use super::secrets::is_secret;
 use super::tags::Tags;
-use super::templates::{TemplateName, Templates};
+use super::templates::TemplateName;
 
 /// By which key something leads to a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,33 +48,11 @@ impl Way {
     }
 }
 
-/// What a template reads, with all that it names.
-#[derive(Debug, Default)]
-struct Behind {
-    names: BTreeSet<String>,
-    /// The templates, the first one included.
-    templates: BTreeSet<String>,
-}
-
-impl Templates {
-    fn behind(&self, template: &TemplateName, behind: &mut Behind) {
-        let Some(text) = self.text(&template.0).filter(|_| behind.templates.insert(template.0.clone()))
-        else {
-            return;
-        };
-        behind.names.extend(self.names(template));
-        let named = Tags::of_template(&text).references.into_iter().flat_map(|reference| reference.names);
-        for (name, _) in named {
-            self.behind(&TemplateName(name), behind);
-        }
-    }
-}
-
 impl Model {
-    fn behind(&self, template: &TemplateName) -> Behind {
-        let mut behind = Behind::default();
-        self.templates.behind(template, &mut behind);
-        behind
+    /// What a template reads, with all that it names.
+    fn names_behind(&self, template: &TemplateName) -> BTreeSet<String> {
+        let templates = self.templates.behind(template).texts.into_keys();
+        templates.flat_map(|template| self.templates.names(&template)).collect()
     }
 
     /// Those of the names that are queries, where path variables of these names are bound.
@@ -112,7 +90,7 @@ impl Model {
         }
         templates.extend(entry.write.iter().flat_map(|write| templates_of(&write.question)));
         for template in templates {
-            read.extend(self.named(&self.behind(template).names, &bound));
+            read.extend(self.named(&self.names_behind(template), &bound));
         }
         let when = entry.when.iter().flat_map(|when| self.named(&when.names, &bound));
         read.into_iter().map(|id| (Way::Content, id)).chain(when.map(|id| (Way::When, id))).collect()
@@ -139,7 +117,7 @@ impl Model {
             }
             question => {
                 for template in templates_of(question) {
-                    let names = self.behind(template).names;
+                    let names = self.names_behind(template);
                     read.extend(self.named(&names, &bound).into_iter().map(|id| (Way::Question, id)));
                 }
             }
@@ -161,9 +139,8 @@ impl Model {
     /// Whether a query's question is made from a field that holds a secret.
     pub fn asks_with_secret(&self, id: QueryId) -> bool {
         templates_of(&self.query(id).question).into_iter().any(|template| {
-            let texts = self.behind(template).templates.into_iter();
-            let shown = texts.filter_map(|name| self.templates.text(&name));
-            let fields = shown.flat_map(|text| Tags::of_template(&text).shown_fields);
+            let texts = self.templates.behind(template).texts.into_values();
+            let fields = texts.flat_map(|text| Tags::of_template(&text).shown_fields);
             fields.into_iter().any(|(field, _)| is_secret(&field))
         })
     }
@@ -174,7 +151,7 @@ impl Model {
             return Vec::new();
         };
         let Some(folder) = &self.templates_folder else { return Vec::new() };
-        let files = self.behind(template).templates.into_iter().map(|name| folder.join(name));
+        let files = self.templates.behind(template).texts.into_keys().map(|name| folder.join(name.0));
         files.filter(|path| self.files.contains(path)).collect()
     }
 }

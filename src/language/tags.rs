@@ -4,9 +4,11 @@
 //! outside of tags, comments and raw blocks say nothing, and neither do strings inside of tags,
 //! except where a template is named.
 
+mod shown;
+
 use std::ops::Range;
 
-use super::shown::FieldNames;
+use shown::FieldNames;
 
 /// A tag that names other templates.
 #[derive(Debug, PartialEq, Eq)]

@@ -79,6 +79,15 @@ pub struct Templates {
     expressions: CompiledExpressions,
 }
 
+/// A template with all that it names.
+#[derive(Debug, Default)]
+pub struct Behind {
+    /// Their texts.
+    pub texts: BTreeMap<TemplateName, String>,
+    /// Whether one of them names another by an expression: that can be any.
+    pub names_any: bool,
+}
+
 /// A template or expression that cannot be compiled.
 #[derive(Debug)]
 pub struct TemplateMistake {
@@ -188,7 +197,7 @@ impl Templates {
     }
 
     /// A template's text, as it was compiled; none for what is no template.
-    pub(super) fn text(&self, template: &str) -> Option<String> {
+    fn text(&self, template: &str) -> Option<String> {
         self.environment.get_template(template).ok().map(|template| template.source().to_owned())
     }
 
@@ -198,28 +207,27 @@ impl Templates {
         if expression.names.is_empty() { compiled.eval(()).ok() } else { None }
     }
 
-    /// The texts of a template and of all that it names; of all templates, if an expression names one.
-    pub fn texts(&self, template: &TemplateName) -> BTreeMap<TemplateName, String> {
-        let mut texts = BTreeMap::new();
+    /// A template and all that it names, these again, and so on.
+    pub fn behind(&self, template: &TemplateName) -> Behind {
+        let mut behind = Behind::default();
         let mut open = vec![template.clone()];
         while let Some(name) = open.pop() {
-            let Ok(template) = self.environment.get_template(&name.0) else { continue };
-            if texts.contains_key(&name) {
+            let Some(text) = self.text(&name.0).filter(|_| !behind.texts.contains_key(&name)) else {
                 continue;
+            };
+            for reference in Tags::of_template(&text).references {
+                behind.names_any |= reference.names.is_empty();
+                open.extend(reference.names.into_iter().map(|(name, _)| TemplateName(name)));
             }
-            texts.insert(name, template.source().to_owned());
-            for reference in Tags::of_template(template.source()).references {
-                let named = reference.names.into_iter().map(|(name, _)| TemplateName(name));
-                let named: Vec<_> = named.collect();
-                match named.is_empty() {
-                    true => {
-                        open.extend(self.environment.templates().map(|(name, _)| TemplateName(name.into())))
-                    }
-                    false => open.extend(named),
-                }
-            }
+            behind.texts.insert(name, text);
         }
-        texts
+        behind
+    }
+
+    /// Every template with its text.
+    pub fn texts(&self) -> BTreeMap<TemplateName, String> {
+        let templates = self.environment.templates();
+        templates.map(|(name, template)| (TemplateName(name.into()), template.source().to_owned())).collect()
     }
 
     fn own_names(&self, names: HashSet<String>) -> Vec<String> {

@@ -16,7 +16,7 @@ use crate::parse::headers;
 use crate::parse::value::Shapes;
 
 /// So long after an event that came early, what it concerns is asked for again.
-pub(super) const AFTERWARDS: Duration = Duration::from_millis(100);
+const AFTERWARDS: Duration = Duration::from_millis(100);
 
 /// So many such events are remembered; what more of them concern is looked at again as a whole.
 const EARLY: usize = 10_000;
@@ -116,11 +116,15 @@ struct Concern<'a> {
     finds: bool,
 }
 
-/// Whether the server sends an event before it changes what the event tells of, so that an answer just
-/// after it can be the old one. chan_sip does when a registration ends or a peer stops answering
-/// (`expire_register` and `sip_poke_noanswer` of Asterisk 16's `channels/chan_sip.c` clear the address
-/// and the latency after they have published the event; seen once in 1,000 registrations that ended).
+/// Whether the server may send an event before it changes what the event tells of, so that an answer just
+/// after it is the old one. Asterisk 16's chan_sip was seen to, in about one of a thousand registrations
+/// that ended: it publishes the event, then clears the peer's address (`expire_register` in
+/// `channels/chan_sip.c`). Every status that is no good news is treated so.
 fn is_early(event: &Message) -> bool {
     let status = event.get("PeerStatus");
     status.is_some_and(|status| !matches!(status, b"Registered" | b"Reachable"))
 }
+
+#[cfg(test)]
+#[path = "events_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use super::{Case, given};
 use crate::language::Model;
 use crate::query::{Queries, Server};
 use crate::recording::{Recording, Replay};
-use crate::tree::{Alive, Keep, NameChange, Node, Rendered, Tree};
+use crate::tree::{Alive, Tree};
 
 /// How long it may take until all that an event made stale is asked for again.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ pub async fn run(case: &Case, model: Model) -> Vec<(usize, Failure)> {
     let tree = Arc::new(Tree::new(queries));
     let (alive, following) = Alive::new(Arc::clone(&tree));
     tokio::spawn(following);
-    tokio::spawn(Arc::clone(&tree).follow(Box::new(Nobody)));
+    tokio::spawn(Arc::clone(&tree).follow(Box::new(())));
     let mut recorded = Recording::default();
     let mut failures = Vec::new();
     for (index, step) in case.steps.iter().enumerate() {
@@ -60,18 +60,5 @@ async fn settled(replay: &Replay, tree: &Tree) {
     while quiet < 3 {
         quiet = if replay.is_heard() && tree.queries().is_settled() { quiet + 1 } else { 0 };
         tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-/// Keeps nothing: whoever looks reads anew.
-struct Nobody;
-
-impl Keep for Nobody {
-    fn changed(&self, _: &Node, _: Rendered) {}
-    fn lost(&self, _: &Node) {}
-    fn names_changed(&self, _: &Node, _: Vec<NameChange>) {}
-    fn directory_lost(&self, _: &Node) {}
-    fn counters(&self) -> Vec<(&'static str, u64)> {
-        Vec::new()
     }
 }

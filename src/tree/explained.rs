@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::directory::Group;
 use super::error::{Step, TreeError};
-use super::layout::Kind;
+use super::layout::{Kind, Named};
 use super::lookup::Tree;
 use super::node::Node;
 use crate::language::{Entry, Expression, VariableId, escape, is_cut, is_escaped, nearest};
@@ -114,18 +114,24 @@ impl Tree {
         place.variables.iter().filter(fits).map(|id| directory.record(*id, &name)).collect()
     }
 
+    /// The segments with path variables on the way to a node, outermost first.
+    fn named_above(&self, node: &Node) -> Vec<&Named> {
+        let way = std::iter::successors(Some(node.place), |id| self.layout().place(*id).parent);
+        let mut named: Vec<&Named> = way.filter_map(|id| self.layout().place(id).variable.as_ref()).collect();
+        named.reverse();
+        named
+    }
+
     /// The path variables on the way to a node, outermost first, without their records.
     pub fn variables_above(&self, node: &Node) -> Vec<Above> {
-        let mut variables = Vec::new();
-        let mut place = Some(node.place);
-        while let Some(id) = place {
-            let here = self.layout().place(id);
-            variables.extend(here.variable.as_ref().map(|named| named.variable));
-            place = here.parent;
-        }
-        let named = variables.into_iter().rev().zip(&*node.names);
+        let named = self.named_above(node).into_iter().zip(&*node.names);
         named
-            .map(|(variable, name)| Above { variable, name: name.clone(), key: None, given: vec![] })
+            .map(|(named, name)| Above {
+                variable: named.variable,
+                name: name.clone(),
+                key: None,
+                given: vec![],
+            })
             .collect()
     }
 
@@ -137,14 +143,7 @@ impl Tree {
     pub fn records_above(&self, node: &Node, reads: &Reads) -> Result<(Vec<Above>, Bindings), Step> {
         let bindings = self.bindings(node, reads)?;
         let mut above = self.variables_above(node);
-        let mut places = Vec::new();
-        let mut place = Some(node.place);
-        while let Some(id) = place {
-            let here = self.layout().place(id);
-            places.extend(here.variable.as_ref());
-            place = here.parent;
-        }
-        for ((one, named), key) in above.iter_mut().zip(places.into_iter().rev()).zip(bindings.all_keys()) {
+        for ((one, named), key) in above.iter_mut().zip(self.named_above(node)).zip(bindings.all_keys()) {
             let own = format!("{}{}{}", named.prefix, escape(&key), named.suffix);
             one.given = given(&key, &own, &one.name);
             one.key = Some(key);

@@ -30,6 +30,17 @@ pub trait Keep: Send + Sync {
     fn counters(&self) -> Vec<(&'static str, u64)>;
 }
 
+/// Keeps nothing: whoever looks asks the tree itself.
+impl Keep for () {
+    fn changed(&self, _: &Node, _: Rendered) {}
+    fn lost(&self, _: &Node) {}
+    fn names_changed(&self, _: &Node, _: Vec<NameChange>) {}
+    fn directory_lost(&self, _: &Node) {}
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+}
+
 /// So many contents are rendered before names are looked at again: in a storm, rendering takes most of the time.
 const AT_ONCE: usize = 16;
 

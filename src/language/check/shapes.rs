@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::code::Code;
-use super::load::{Loader, NamesRead};
-use super::model::{Query, Question, Variable};
-use super::tags::Tags;
+use crate::language::code::Code;
+use crate::language::load::{Loader, NamesRead};
+use crate::language::model::{Query, Question, Variable};
+use crate::language::tags::Tags;
 use crate::parse::Parser;
 
 /// What a query is known to give, if that has no fields.

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::tags::{Kind, Token};
+use super::{Kind, Token};
 
 /// Names of fields that stand in lists, by the variable that goes through them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -114,7 +114,7 @@ fn strings(text: &str, tokens: &[Token]) -> Vec<(String, Range<usize>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tags::Tags;
+    use super::super::Tags;
 
     fn shown(template: &str) -> Vec<String> {
         Tags::of_template(template).shown_fields.into_iter().map(|(field, _)| field).collect()

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::code::Code;
 use super::graph::QueryGraph;
-use super::load::{Loader, NamesRead};
-use super::model::{Entry, QueryId, Variable};
-use super::source::Place;
+use crate::language::code::Code;
+use crate::language::load::{Loader, NamesRead};
+use crate::language::model::{Entry, QueryId, Variable};
+use crate::language::source::Place;
 
 /// Reports queries that nothing reads and path variables that no path has. What an included file
 /// declares may be for other trees that include it.

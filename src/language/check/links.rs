@@ -1,11 +1,11 @@
 //! Links that lead nowhere, as far as that can be told from the tree file.
 
-use super::check::STATUS_DIRECTORY;
-use super::code::Code;
-use super::load::Loader;
-use super::model::{Content, Entry};
-use super::path::Segment;
-use super::source::Place;
+use super::STATUS_DIRECTORY;
+use crate::language::code::Code;
+use crate::language::load::Loader;
+use crate::language::model::{Content, Entry};
+use crate::language::path::Segment;
+use crate::language::source::Place;
 
 /// A link whose target has no tags: where it leads is known.
 pub struct FixedLink {

@@ -3,9 +3,9 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use super::code::Code;
-use super::load::{Loader, NamesRead};
-use super::model::{QueryId, Question, Variable};
+use crate::language::code::Code;
+use crate::language::load::{Loader, NamesRead};
+use crate::language::model::{QueryId, Question, Variable};
 
 /// Which queries and path variables each query mentions.
 pub struct QueryGraph {

@@ -5,8 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::diagnostic::{Diagnostic, Report, Severity};
-use super::source::Place;
+use super::{Diagnostic, Report, Severity};
+use crate::language::source::Place;
 
 const VERSION: u32 = 1;
 
