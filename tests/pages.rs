@@ -24,7 +24,7 @@ fn can_follow_a_page() -> bool {
 
 #[test]
 fn every_recipe_of_the_cookbook_works_as_printed() {
-    let page = Page::open("cookbook.md");
+    let page = Page::open("docs/cookbook.md");
     assert!(page.headings().len() >= 10, "{:?}", page.headings());
     if can_follow_a_page() {
         page.run(false);
@@ -33,7 +33,7 @@ fn every_recipe_of_the_cookbook_works_as_printed() {
 
 #[test]
 fn the_tutorial_can_be_followed_to_its_end() {
-    let page = Page::open("tutorial.md");
+    let page = Page::open("docs/tutorial.md");
     assert_eq!(page.headings().last(), Some(&"A file of your own"));
     if can_follow_a_page() {
         page.run(true);
@@ -42,7 +42,7 @@ fn the_tutorial_can_be_followed_to_its_end() {
 
 #[test]
 fn the_cookbooks_fail2ban_filter_finds_the_address_in_a_recorded_attack() {
-    let page = Page::open("cookbook.md");
+    let page = Page::open("docs/cookbook.md");
     let filter = page.text().lines().find_map(|line| line.strip_prefix("failregex   = ")).expect("a filter");
     let filter = Regex::new(&filter.replace("<HOST>", "(?P<host>[^/]+)")).expect("a regular expression");
     let mut found = 0;

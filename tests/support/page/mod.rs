@@ -1,10 +1,14 @@
 //! Pages of the documentation that show commands and what they print: their files are written, their
 //! commands run, and what is printed compared with the page.
 //!
-//! A fenced block `toml`, `jinja` or `sh` with a name behind it is a file of that name; `toml` alone is
-//! `tree.toml`. Below `console`, each line behind `$ ` is a command, run by a shell in the folder of the
-//! files, and what follows is what it prints; `…` at a line's end stands for anything. What stands behind
-//! `console` says on what ground (see [`Ground`]). `/mnt` on the page is a folder of the test.
+//! A fenced block `toml`, `jinja`, `ini` or `sh` with a name behind it is a file of that name; `toml` alone is
+//! `tree.toml`. Below `console`, each line that begins with `$ ` is a command, run by a shell in the folder of the
+//! files, and what follows is what it prints, errors included; `…` in a line stands for anything (see
+//! [`printed`]). What stands behind `console` says on what ground (see [`Ground`]). `/mnt` and `/tmp/pbx` on the
+//! page are a folder of the test. A command whose program this machine has not is skipped, and that is noted.
+
+mod ground;
+mod printed;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,14 +16,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use astfs::simulator::{Content, Version};
 use tempfile::TempDir;
 
+use super::counts::{self, Real};
 use super::mount::{Mounted, is_mounted};
-use super::simulated::{Simulated, run_within, text, transcripts};
+use super::simulated::{run_within, text, transcripts};
 use super::wait_until;
+use ground::{Ground, Server};
+use printed::{in_the_words_of, matches};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The mount point of pages that need not be followed as root.
+const PLAYGROUND: &str = "/tmp/pbx";
 
 /// A page, cut where its `## ` headings are.
 pub struct Page {
@@ -28,29 +36,17 @@ pub struct Page {
     text: String,
 }
 
-/// What a `console` block stands on.
-enum Ground {
-    /// `shell`: nothing.
-    Shell,
-    /// `mounted SERVER`: the tree file, mounted at `/mnt` with that server.
-    Mounted(String),
-    /// `fleet NAME=SERVER …`: servers that are reached at `NAME:5038`, nothing mounted.
-    Fleet(Vec<(String, String)>),
-    /// `background`: its only command stays, and mounts at `/mnt`.
-    Background,
-}
-
 /// Everything that runs for a section, until its end.
 #[derive(Default)]
 struct Running {
-    servers: Vec<(String, Simulated)>,
+    servers: Vec<(String, Server)>,
     mounted: Option<Mounted>,
 }
 
 impl Page {
-    /// A page of `docs/`.
+    /// A page, its name seen from the project's folder.
     pub fn open(name: &str) -> Page {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
         Page { text: fs::read_to_string(&path).expect("the page is there"), path }
     }
 
@@ -89,13 +85,17 @@ impl Page {
 struct Section {
     folder: TempDir,
     running: Running,
+    /// The blocks up to the next ground stand on what this machine has not.
+    lacking: bool,
 }
 
 impl Section {
     fn new() -> Section {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir_all(folder.path().join("mnt")).expect("a folder");
-        Section { folder, running: Running::default() }
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("trees");
+        std::os::unix::fs::symlink(shipped, folder.path().join("trees")).expect("a link");
+        Section { folder, running: Running::default(), lacking: false }
     }
 
     fn mnt(&self) -> PathBuf {
@@ -114,7 +114,7 @@ impl Section {
             let (kind, rest) = info.split_once(' ').unwrap_or((info, ""));
             let body = match kind {
                 "toml" => self.write(if rest.is_empty() { "tree.toml" } else { rest }, body),
-                "jinja" | "sh" if !rest.is_empty() => self.write(rest, body),
+                "jinja" | "sh" | "ini" if !rest.is_empty() => self.write(rest, body),
                 "console" => self.console(&Ground::read(rest), &body, wrong),
                 _ => body,
             };
@@ -135,45 +135,91 @@ impl Section {
     fn console(&mut self, ground: &Ground, block: &str, wrong: &mut Vec<String>) -> String {
         self.prepare(ground);
         let mut shown = String::new();
-        for example in block.split("$ ").skip(1) {
-            let (command, expected) = example.split_once('\n').unwrap_or((example, ""));
+        for example in split_keeping(block, "\n$ ") {
+            let (line, expected) = example.split_once('\n').unwrap_or((example, ""));
+            let command = line.strip_prefix("$ ").unwrap_or_else(|| panic!("no command: {line}"));
+            if self.lacking || !self.can_run(command) {
+                shown.push_str(example);
+                continue;
+            }
             let printed = match ground {
-                Ground::Background => self.stay(command),
+                Ground::Background(_) => self.stay(command),
                 _ => self.printed(command, expected),
             };
             if !matches(expected, &printed) {
                 wrong.push(format!("$ {command}\n--- page:\n{expected}--- printed:\n{printed}"));
             }
-            let printed = if matches(expected, &printed) { expected } else { &printed };
-            shown.push_str(&format!("$ {command}\n{printed}"));
+            shown.push_str(&format!("$ {command}\n{}", in_the_words_of(expected, &printed)));
         }
         shown
     }
 
+    /// Whether this machine has the command's program.
+    fn can_run(&self, command: &str) -> bool {
+        let program = command.split(' ').next().unwrap_or_default();
+        let found = self.program("sh").args(["-c", "command -v \"$0\" >/dev/null", program]).status();
+        let can = program.contains('=') || found.is_ok_and(|status| status.success());
+        if !can {
+            counts::skipped(&format!("`{command}`: {program} is not installed"));
+        }
+        can
+    }
+
     fn prepare(&mut self, ground: &Ground) {
-        let running = &mut self.running;
         match ground {
-            Ground::Shell => {}
-            Ground::Background => running.mounted = None,
-            Ground::Fleet(servers) => {
-                let started = servers.iter().map(|(name, server)| (name.clone(), start(server)));
-                running.servers = started.collect();
+            Ground::Shell => return,
+            Ground::Now(change) if !self.lacking => return self.server().change(change),
+            Ground::Now(_) => return,
+            Ground::Demo(_) | Ground::Background(_) | Ground::Mounted(_) | Ground::Servers(_) => {}
+        }
+        self.running.mounted = None;
+        self.lacking = !match ground {
+            Ground::Servers(servers) => self.start(servers),
+            Ground::Mounted(server) | Ground::Background(Some(server)) => {
+                self.start(&[("127.0.0.1".into(), server.clone())])
+            }
+            _ => self.start(&[]),
+        };
+        match ground {
+            Ground::Demo(arguments) => {
+                let mut command = self.program("astfs");
+                command.arg("demo").arg(self.mnt()).args(arguments.split_whitespace());
+                self.mount(command);
             }
             Ground::Mounted(server) => {
-                running.mounted = None;
-                running.servers = vec![("127.0.0.1".into(), start(server))];
                 let mut command = self.program("astfs");
                 command.arg("mount").arg("tree.toml").arg(self.mnt());
-                let mounted = Mounted::run(command, &self.mnt()).unwrap_or_else(|error| panic!("{error}"));
                 let alive = self.alive();
+                let mounted = self.mount(command);
                 let ready = wait_until(PATIENCE, || {
                     mounted.stderr().contains("connected") && alive.iter().all(|path| is_mounted(path))
                 });
                 assert!(ready, "{}", mounted.stderr());
-                self.running.mounted = Some(mounted);
                 self.emit(server);
             }
+            _ => {}
         }
+    }
+
+    /// Starts servers in place of those there are; says whether this machine can have them.
+    fn start(&mut self, servers: &[(String, String)]) -> bool {
+        self.running.servers.clear();
+        for (name, server) in servers {
+            let Some(server) = Server::start(server, self.folder.path()) else { return false };
+            self.running.servers.push((name.clone(), server));
+        }
+        true
+    }
+
+    fn server(&self) -> &Server {
+        let (_, server) = self.running.servers.first().expect("a server is running");
+        server
+    }
+
+    fn mount(&mut self, command: Command) -> &Mounted {
+        let mounted = Mounted::run(command, &self.mnt()).unwrap_or_else(|error| panic!("{error}"));
+        counts::touched(Real::Mount);
+        self.running.mounted.insert(mounted)
     }
 
     /// The directories of the tree that are mounts of their own.
@@ -188,7 +234,7 @@ impl Section {
     /// Has a recorded server tell what phones and attackers do, as it was recorded.
     fn emit(&self, server: &str) {
         let events = fs::read(transcripts(server).join("events.txt")).unwrap_or_default();
-        let (_, simulator) = &self.running.servers[0];
+        let simulator = self.server().simulated();
         for event in text(&events).split("\r\n\r\n") {
             let event = event.trim_start();
             let told = ["PeerStatus", "InvalidPassword", "ChallengeResponseFailed"];
@@ -217,9 +263,10 @@ impl Section {
 
     /// The command with the test's names for what the page names.
     fn here(&self, command: &str) -> String {
-        let mut here = command.replace("/mnt", &self.mnt().display().to_string());
+        let mnt = self.mnt().display().to_string();
+        let mut here = command.replace("/mnt", &mnt).replace(PLAYGROUND, &mnt);
         for (name, server) in &self.running.servers {
-            here = here.replace(&format!("{name}:5038"), &server.address().to_string());
+            here = here.replace(&format!("{name}:5038"), &server.address());
         }
         here
     }
@@ -231,7 +278,9 @@ impl Section {
         let run_once = || {
             let mut shell = self.program("sh");
             shell.args(["-c", &format!("exec 2>&1; {}", self.here(command))]);
-            text(&run_within(PATIENCE, &mut shell).stdout).replace(&self.mnt().display().to_string(), "/mnt")
+            let printed = text(&run_within(PATIENCE, &mut shell).stdout);
+            let mnt = if command.contains(PLAYGROUND) { PLAYGROUND } else { "/mnt" };
+            printed.replace(&self.mnt().display().to_string(), mnt)
         };
         let settled = command.starts_with("astfs"); // these change something
         let patience = if settled { Duration::ZERO } else { Duration::from_secs(5) };
@@ -248,10 +297,9 @@ impl Section {
     /// Starts a command that stays and mounts; what it prints is not looked at, but that it mounts is.
     fn stay(&mut self, command: &str) -> String {
         let mut shell = self.program("sh");
-        shell.args(["-c", &format!("exec {}", self.here(command))]).stdin(Stdio::null());
-        let mounted = Mounted::run(shell, &self.mnt()).unwrap_or_else(|error| panic!("{error}"));
+        shell.args(["-c", &format!("exec env {}", self.here(command))]).stdin(Stdio::null());
+        self.mount(shell);
         assert!(is_mounted(&self.mnt()), "{command}");
-        self.running.mounted = Some(mounted);
         String::new()
     }
 }
@@ -266,50 +314,6 @@ impl Drop for Section {
             }
         }
     }
-}
-
-impl Ground {
-    fn read(text: &str) -> Ground {
-        let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
-        match kind {
-            "shell" => Ground::Shell,
-            "background" => Ground::Background,
-            "mounted" => Ground::Mounted(rest.to_owned()),
-            "fleet" => Ground::Fleet(
-                rest.split(' ')
-                    .filter_map(|server| server.split_once('='))
-                    .map(|(name, server)| (name.to_owned(), server.to_owned()))
-                    .collect(),
-            ),
-            other => panic!("a console block on `{other}`"),
-        }
-    }
-}
-
-/// A server: a recorded one, or `simulated`, an Asterisk 16 with 8 peers.
-fn start(server: &str) -> Simulated {
-    let recorded =
-        |version| Content::new(version).recordings(transcripts(server)).expect("the recordings can be read");
-    Simulated::start(match server {
-        "13-calling" => {
-            let waiting = fs::read(transcripts("13").join("action_QueueStatus_CALLER_WAITING.txt"));
-            let content = Content::new(Version::Asterisk13);
-            content.answer(&[("Action", "QueueStatus")], waiting.expect("the recording can be read"))
-        }
-        "16" => recorded(Version::Asterisk16),
-        "22" => recorded(Version::Asterisk22),
-        "simulated" => Content::generated(Version::Asterisk16, 8, 1),
-        other => panic!("no server `{other}`"),
-    })
-}
-
-/// Whether a text is the expected one; `…` at the end of an expected line stands for anything.
-fn matches(expected: &str, printed: &str) -> bool {
-    let same = |(expected, printed): (&str, &str)| match expected.strip_suffix('…') {
-        Some(beginning) => printed.starts_with(beginning),
-        None => expected == printed,
-    };
-    expected.lines().count() == printed.lines().count() && expected.lines().zip(printed.lines()).all(same)
 }
 
 /// The parts of a text before each place where `mark` begins, the mark's line end in the part before.
