@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use tokio::runtime::Runtime;
 
 use super::color::Color;
 use super::connect::{self, Target};
 use super::{CliError, ServerSelection, TreeSelection};
 use crate::ami::Client;
-use crate::language::{self, LoadOptions, Model, Report};
-use crate::query::Queries;
+use crate::language::{self, Model, Report};
+use crate::query::{Queries, Server};
 use crate::tree::Tree;
 
 /// Threads for what has to wait; none of it computes for long.
@@ -18,7 +19,7 @@ const RUNTIME_THREADS: usize = 2;
 
 /// A tree file's model, and what was found in it.
 pub fn load(path: &Path, server: &ServerSelection) -> Result<(Option<Model>, Report), CliError> {
-    let options = LoadOptions { templates: server.templates.clone() };
+    let options = server.load_options();
     language::load(path, &options).map_err(|error| CliError::File { path: path.to_owned(), error })
 }
 
@@ -34,27 +35,38 @@ pub fn runtime() -> Result<Runtime, CliError> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(RUNTIME_THREADS).enable_all().build()?)
 }
 
-/// A tree with a connection to its server, if it has one.
+/// A tree with a connection to each of its servers.
 pub struct OpenTree {
     /// The tree.
     pub tree: Arc<Tree>,
-    /// The server it is shown from, if it asks one.
-    pub target: Option<Target>,
-    /// The connection; none if the tree asks no server, or a recording.
-    pub client: Option<Client>,
+    /// The servers it is shown from, by their names.
+    pub targets: IndexMap<String, Target>,
+    /// The connections to those that are no recordings.
+    pub clients: Clients,
 }
+
+/// Connections by the names of their servers.
+pub type Clients = IndexMap<String, Client>;
 
 /// Opens the tree that the arguments select. To be called on a runtime.
 pub fn open(selection: &TreeSelection, secret: Option<&str>) -> Result<OpenTree, CliError> {
     let model = model(&selection.tree, &selection.server)?;
-    let target = connect::target(&model, &selection.server, secret)?;
-    let (queries, client) = queries(model, target.as_ref())?;
-    Ok(OpenTree { tree: Arc::new(Tree::new(queries)), target, client })
+    let targets = connect::targets(&model, &selection.server, secret)?;
+    let (servers, clients) = connect(&targets)?;
+    let tree = Arc::new(Tree::new(Queries::on(Arc::new(model), servers)));
+    Ok(OpenTree { tree, targets, clients })
 }
 
-/// The queries of a model on a connection of their own. To be called on a runtime.
-pub fn queries(model: Model, target: Option<&Target>) -> Result<(Arc<Queries>, Option<Client>), CliError> {
-    let connected = target.map(Target::connect).transpose()?;
-    let (server, client) = connected.map(|connected| (connected.server, connected.client)).unzip();
-    Ok((Queries::new(Arc::new(model), server), client.flatten()))
+/// Connections to these servers. To be called on a runtime.
+pub fn connect(
+    targets: &IndexMap<String, Target>,
+) -> Result<(Vec<Arc<dyn Server>>, Clients), CliError> {
+    let mut servers = Vec::new();
+    let mut clients = Clients::new();
+    for (name, target) in targets {
+        let connected = target.connect()?;
+        servers.push(connected.server);
+        clients.extend(connected.client.map(|client| (name.clone(), client)));
+    }
+    Ok((servers, clients))
 }

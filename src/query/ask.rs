@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::asking::{Told, Urgency};
+use super::asking::{Asking, Told, Urgency};
 use super::cell::{Cell, Outcome};
 use super::dependents::Dependent;
 use super::error::{FailureKind, QueryError};
@@ -55,9 +55,9 @@ impl Queries {
             for need in &query.needs {
                 self.fulfil(*need).await;
             }
-            match &self.server {
-                Some(server) => {
-                    let told = self.asking.ask(&**server, &cell.action, query.timeout, urgency).await;
+            match self.connection_of(cell.query) {
+                Some(connection) => {
+                    let told = Asking::ask(connection, &cell.action, query.timeout, urgency).await;
                     self.settle_cell(&cell, &told);
                     self.cells_alike(&cell).iter().for_each(|other| self.settle_cell(other, &told));
                 }
@@ -106,7 +106,7 @@ impl Queries {
     /// is noted and keeps nobody from asking on.
     async fn fulfil(self: &Arc<Self>, need: QueryId) {
         let query = self.model().query(need);
-        let all = |reads: &Reads| self.every_binding(&query.parameters, reads);
+        let all = |reads: &Reads| self.every_binding(need, &query.parameters, reads);
         let bindings = match self.settle(query.timeout, all).await {
             Ok((bindings, _)) => bindings,
             Err(error) => {
@@ -129,13 +129,14 @@ impl Queries {
         }
     }
 
-    /// Every combination of records of these template variables.
+    /// Every combination of records of these template variables, for a query.
     fn every_binding(
         self: &Arc<Self>,
+        id: QueryId,
         parameters: &[String],
         reads: &Reads,
     ) -> Result<Vec<Bindings>, Unready> {
-        let mut all = vec![Bindings::none()];
+        let mut all = vec![self.home(id)];
         for parameter in parameters {
             let Some(variable) =
                 self.model().variables.iter().find(|variable| variable.binding == *parameter)

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::error::{Step, TreeError};
 use super::layout::{Layout, Place, PlaceId};
 use super::lookup::Tree;
-use crate::language::{Attributes, Model, QueryId, Question, STATUS_DIRECTORY};
+use crate::language::{Attributes, Model, QueryId, STATUS_DIRECTORY};
 use crate::query::{Bindings, QueryStanding, Reads};
 
 /// The name of the file that tells what came of a reload.
@@ -111,7 +111,7 @@ impl Tree {
     fn all_standings(&self) -> Vec<QueryStanding> {
         let queries = self.queries().model().queries.iter().enumerate();
         let asking =
-            queries.filter(|(_, query)| !matches!(query.question, Question::Any(_) | Question::Value(_)));
+            queries.filter(|(_, query)| !query.question.is_derived());
         asking.map(|(index, _)| self.queries().standing_of(QueryId(index))).collect()
     }
 
@@ -126,7 +126,14 @@ impl Tree {
             let _ = writeln!(text, "templates  {}", whole(folder).display());
         }
         let _ = writeln!(text, "process    {}", std::process::id());
-        let _ = writeln!(text, "server     {}", self.queries().server_standing());
+        let servers = self.queries().server_standings();
+        for (name, standing) in &servers {
+            let name = if name.is_empty() { String::new() } else { format!("{name} ") };
+            let _ = writeln!(text, "server     {name}{standing}");
+        }
+        if servers.is_empty() {
+            text.push_str("server     none\n");
+        }
         let of = |wanted: &str| standings.iter().filter(|standing| standing.word() == wanted).count();
         let counts =
             ["fresh", "stale", "failed", "cannot", "unasked"].map(|word| format!("{} {word}", of(word)));

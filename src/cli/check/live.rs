@@ -85,7 +85,7 @@ impl Live {
 /// When there is none, or it cannot be asked.
 pub async fn ask(model: Model, selection: &ServerSelection) -> Result<Live, CliError> {
     let message = "there is no server to ask; add `[server]` to the tree file or give --server";
-    let target = connect::target(&model, selection, None)?;
+    let target = connect::only_target(&model, selection)?;
     let target = target.ok_or_else(|| CliError::Arguments(message.into()))?;
     let begun = Instant::now();
     let connected = target.connect()?;
@@ -363,7 +363,7 @@ impl Looking {
             ids.any(|id| self.gentle.failure(id).is_some_and(|error| error.kind() == FailureKind::Denied));
         for (index, query) in self.model.queries.iter().enumerate() {
             let id = QueryId(index);
-            let asks = !matches!(query.question, Question::Any(_) | Question::Value(_));
+            let asks = !query.question.is_derived();
             // what was not asked may be for another record, or once what was denied is allowed
             let may_be_asked = || denied || !query.parameters.is_empty();
             let needed = match self.gentle.failure(id) {
