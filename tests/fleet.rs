@@ -106,7 +106,9 @@ fn a_server_that_is_down_is_linked_as_such_and_the_others_go_on() {
     let read = |path: &str| fs::read_to_string(mounted.join(path)).unwrap_or_else(|error| error.to_string());
     let down = || {
         let listed = fs::read_dir(mounted.join("_down")).expect("the directory can be read");
-        listed.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect::<Vec<_>>()
+        listed
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
+            .collect::<Vec<_>>()
     };
     assert!(wait_until(PATIENCE, || read("total") == "3 5 " && down().is_empty()), "{:?}", down());
     south.go_down();
@@ -159,10 +161,10 @@ fn another_address_of_one_server_reconnects_only_that() {
     let (north, south, other) =
         (server(Version::Asterisk16, 3), server(Version::Asterisk16, 5), server(Version::Asterisk16, 7));
     let text_with = |south: &Simulated| {
-        let at = |name: &str, server: &Simulated| {
-            format!("[server.{name}]\naddress = \"{}\"\n", server.address())
-        };
-        TREE.replace("[server.north]\n", &at("north", &north)).replace("[server.south]\n", &at("south", south))
+        let at =
+            |name: &str, server: &Simulated| format!("[server.{name}]\naddress = \"{}\"\n", server.address());
+        TREE.replace("[server.north]\n", &at("north", &north))
+            .replace("[server.south]\n", &at("south", south))
     };
     let tree = TreeFile::new(&text_with(&south));
     let mounted = mount(&tree.path(), &[]);
@@ -193,10 +195,11 @@ fn the_shipped_fleet_has_the_shipped_tree_below_each_server() {
     // the directories of states besides
     assert!(wait_until(PATIENCE, || friends("north") >= 4 && friends("south") >= 2));
     let totals = || fs::read_to_string(mounted.join("totals")).unwrap_or_else(|error| error.to_string());
-    let rows = || totals().lines().skip(1).map(|line| line.split_whitespace().map(str::to_owned).collect()).collect();
-    let wanted: Vec<Vec<String>> = [["north", "4"], ["south", "2"]]
-        .map(|row| row.map(str::to_owned).to_vec())
-        .to_vec();
+    let rows = || {
+        totals().lines().skip(1).map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+    };
+    let wanted: Vec<Vec<String>> =
+        [["north", "4"], ["south", "2"]].map(|row| row.map(str::to_owned).to_vec()).to_vec();
     let first_two = || -> Vec<Vec<String>> {
         let rows: Vec<Vec<String>> = rows();
         rows.into_iter().map(|row| row[..2].to_vec()).collect()

@@ -61,7 +61,8 @@ pub fn targets(
     let mut servers = model.servers.clone();
     if model.is_fleet() {
         for given in selection.server.iter().filter(|given| !model.servers.contains_key(*given)) {
-            let named = given.split_once('=').and_then(|(name, address)| Some((servers.get_mut(name)?, address)));
+            let named =
+                given.split_once('=').and_then(|(name, address)| Some((servers.get_mut(name)?, address)));
             let Some((server, address)) = named else { return Err(no_such_server(model, given)) };
             server.address = Some(address.to_owned());
         }

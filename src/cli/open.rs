@@ -58,9 +58,7 @@ pub fn open(selection: &TreeSelection, secret: Option<&str>) -> Result<OpenTree,
 }
 
 /// Connections to these servers. To be called on a runtime.
-pub fn connect(
-    targets: &IndexMap<String, Target>,
-) -> Result<(Vec<Arc<dyn Server>>, Clients), CliError> {
+pub fn connect(targets: &IndexMap<String, Target>) -> Result<(Vec<Arc<dyn Server>>, Clients), CliError> {
     let mut servers = Vec::new();
     let mut clients = Clients::new();
     for (name, target) in targets {

@@ -163,9 +163,8 @@ fn size(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<usize> {
 /// Checks where alive entries stand, and what stands with them.
 pub fn check(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
     let is_fleet = loader.is_fleet();
-    let is_server = |name: &str| {
-        is_fleet && variables.iter().any(|one| one.name == name && one.binding == fleet::SERVER)
-    };
+    let is_server =
+        |name: &str| is_fleet && variables.iter().any(|one| one.name == name && one.binding == fleet::SERVER);
     let mut alive: BTreeMap<&str, &Entry> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.is_alive()) {
         let (what, example) = match entry.content {

@@ -18,8 +18,11 @@ impl Model {
     pub fn definition_of_query(&self, id: QueryId) -> String {
         let mut reached = Reached::new();
         self.reach_query(id, &mut reached);
-        let server = self.query(id).server.filter(|_| self.is_fleet()).and_then(|id| self.servers.get_index(id.0));
-        format!("{server:?} {reached:?}")
+        let query = self.query(id);
+        let server = query.server.filter(|_| self.is_fleet()).and_then(|id| self.servers.get_index(id.0));
+        // whoever reads the list is told what changes in it
+        let listed = matches!(query.question, Question::Servers).then_some(&self.servers);
+        format!("{server:?} {listed:?} {reached:?}")
     }
 
     /// What a path variable says and all that it reads.
@@ -116,7 +119,7 @@ impl Model {
                 format!("any {members:?}")
             }
             Question::Value(expression) => format!("value {}", self.expression(expression, reached)),
-            Question::Servers => format!("servers {:?}", self.servers),
+            Question::Servers => "servers".into(),
         }
     }
 

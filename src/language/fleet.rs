@@ -9,9 +9,7 @@ use std::sync::Arc;
 
 use super::code::Code;
 use super::load::{Loader, NamesRead};
-use super::model::{
-    Content, Entry, Model, Printed, Query, QueryId, Question, Refresh, ServerId, Variable,
-};
+use super::model::{Content, Entry, Model, Printed, Query, QueryId, Question, Refresh, ServerId, Variable};
 use super::source::Place;
 
 /// The path variable that stands for each of several servers, in paths and in templates.

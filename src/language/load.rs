@@ -201,12 +201,7 @@ impl Loader {
     }
 
     /// Reads `[server]` and `[defaults]` of all files: the first that says something counts.
-    fn settings(
-        &mut self,
-        parts: &Parts,
-        servers: &[Table<'_>],
-        defaults: &[Table<'_>],
-    ) {
+    fn settings(&mut self, parts: &Parts, servers: &[Table<'_>], defaults: &[Table<'_>]) {
         parts.report_conflicts(&mut self.reader, "[server]", servers);
         parts.report_conflicts(&mut self.reader, "[defaults]", defaults);
         let mut declared = DeclaredServers::default();

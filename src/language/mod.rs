@@ -39,8 +39,8 @@ pub use code::Code;
 pub use compiled::CompiledExpression;
 pub use diagnostic::{Diagnostic, Report, Severity, nearest, suggestion};
 pub(crate) use document::{Reader, Section, duration, integer};
-pub(crate) use keys::{Key, Takes, key};
 pub use fleet::{NAME as SERVER_NAME, SERVER};
+pub(crate) use keys::{Key, Takes, key};
 pub use library::print;
 pub use load::{LoadOptions, load};
 pub use model::{

@@ -164,7 +164,7 @@ fn include(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<(Text, P
     let section = Section::open(reader, "`include`", table, keys::INCLUDE);
     let under = section.text(reader, "under");
     let Some(file) = section.text(reader, "file") else {
-        if !section.misspelt {
+        if !section.misspelt && section.get("file").is_none() {
             let help = Some("write `include = { file = \"asterisk.toml\", under = \"{server}\" }`".into());
             let (code, message) = (Code::UnreadableFile, "`include` names no file");
             reader.finding(code, value.span(), message, "`file` is missing", help);
@@ -175,8 +175,15 @@ fn include(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<(Text, P
     match Pattern::parse(text) {
         Ok(pattern) => Some((file, pattern)),
         Err(mistake) => {
-            let span = under.map_or(value.span(), |under| reader.source.inside_string(&under.span, &mistake.range));
-            reader.finding(Code::InvalidPath, span, mistake.message, "in this path", Some(mistake.help.into()));
+            let span =
+                under.map_or(value.span(), |under| reader.source.inside_string(&under.span, &mistake.range));
+            reader.finding(
+                Code::InvalidPath,
+                span,
+                mistake.message,
+                "in this path",
+                Some(mistake.help.into()),
+            );
             None
         }
     }

@@ -16,7 +16,8 @@ use super::source::{Span, TreeSource};
 pub fn hide_secret(source: &TreeSource, document: &DeTable<'_>, broken: bool) {
     let mut hidden: Vec<Span> = Vec::new();
     let server = document.get("server").and_then(|server| server.get_ref().as_table());
-    let named = server.into_iter().flat_map(|server| server.values()).filter_map(|one| one.get_ref().as_table());
+    let named =
+        server.into_iter().flat_map(|server| server.values()).filter_map(|one| one.get_ref().as_table());
     for secret in server.into_iter().chain(named).filter_map(|server| server.get("secret")) {
         if secret.get_ref().is_str() {
             hidden.push(secret.span().start + 1..secret.span().end.saturating_sub(1));

@@ -78,12 +78,7 @@ impl Asking {
     }
 
     /// Asks, or joins the same question in flight, whichever query it was asked for.
-    pub async fn ask(
-        connection: &Connection,
-        action: &Action,
-        deadline: Duration,
-        urgency: Urgency,
-    ) -> Told {
+    pub async fn ask(connection: &Connection, action: &Action, deadline: Duration, urgency: Urgency) -> Told {
         let asking = &connection.asking;
         loop {
             let sender = {

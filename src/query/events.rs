@@ -23,7 +23,11 @@ const EARLY: usize = 10_000;
 
 impl Queries {
     /// Follows these events of a server until it is gone, marking as stale what they concern.
-    pub(super) async fn follow_events(self: &Arc<Self>, server: ServerId, mut events: Receiver<Arc<Message>>) {
+    pub(super) async fn follow_events(
+        self: &Arc<Self>,
+        server: ServerId,
+        mut events: Receiver<Arc<Message>>,
+    ) {
         let connection = &self.connections[server.0];
         let concerned = self.concerned_by_events(server);
         let mut early: VecDeque<(Instant, Arc<Message>)> = VecDeque::new();

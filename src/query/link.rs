@@ -111,7 +111,9 @@ impl Queries {
     /// The same of a server, or of all.
     pub fn epoch(&self, server: Option<ServerId>) -> u64 {
         match server {
-            Some(server) => self.connections.get(server.0).map_or(0, |connection| connection.link_now().epoch),
+            Some(server) => {
+                self.connections.get(server.0).map_or(0, |connection| connection.link_now().epoch)
+            }
             None => self.connections.iter().map(|connection| connection.link_now().epoch).sum(),
         }
     }

@@ -19,7 +19,8 @@ use super::standing::Counters;
 use super::table::Table;
 use crate::ami::Action;
 use crate::language::{
-    Expression, Model, Query, QueryId, Question, ServerId, Succession, TemplateName, error_text, from_template,
+    Expression, Model, Query, QueryId, Question, ServerId, Succession, TemplateName, error_text,
+    from_template,
 };
 use crate::parse::text;
 use crate::parse::value::Shapes;
@@ -137,8 +138,7 @@ impl Queries {
                 (None, before) => before.cloned(),
             }
         });
-        let connections =
-            if model.is_fleet() { named.collect() } else { self.connections.clone() };
+        let connections = if model.is_fleet() { named.collect() } else { self.connections.clone() };
         Arc::new(Queries {
             states,
             connections,

@@ -154,7 +154,8 @@ impl Alive {
         }
         let place = self.place(node);
         let action = tree.settle(|reads| action(&tree, &place, write, node, &input, reads)).await?;
-        let said = tree.queries().act(tree.server_of(node), &place, write, action).await.map_err(TreeError::from)?;
+        let said =
+            tree.queries().act(tree.server_of(node), &place, write, action).await.map_err(TreeError::from)?;
         let answer = LastAnswer { text: said.text, at: SystemTime::now() };
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(node.clone(), answer);
         said.refusal.map_or(Ok(()), |refusal| Err(TreeError::from(refusal).into()))

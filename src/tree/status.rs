@@ -110,8 +110,7 @@ impl Tree {
     /// How every query stands that asks the server something.
     fn all_standings(&self) -> Vec<QueryStanding> {
         let queries = self.queries().model().queries.iter().enumerate();
-        let asking =
-            queries.filter(|(_, query)| !query.question.is_derived());
+        let asking = queries.filter(|(_, query)| !query.question.is_derived());
         asking.map(|(index, _)| self.queries().standing_of(QueryId(index))).collect()
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::graph::QueryGraph;
 use crate::language::code::Code;
-use crate::language::load::{Loader, NamesRead};
 use crate::language::fleet;
+use crate::language::load::{Loader, NamesRead};
 use crate::language::model::{Entry, QueryId, Question, Variable};
 use crate::language::source::Place;
 
