@@ -1,8 +1,10 @@
 //! `astfs check`: every mistake of tree files, and what a server answers of one.
 
 mod live;
+mod looking;
 mod rights;
 mod told;
+mod user;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
