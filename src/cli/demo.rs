@@ -1,7 +1,7 @@
 //! `astfs demo`: a simulated PBX, mounted.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -94,15 +94,14 @@ fn demonstrate(args: &DemoArgs) -> Result<(), CliError> {
             ..ServerSelection::default()
         };
         let selection = TreeSelection { tree: tree.clone(), server };
-        let opened = open::open(&selection, Some(SECRET))?;
-        let reloader = Reloader::new(&selection, Some(SECRET), &opened);
+        let (opened, reloader) = Reloader::open(&selection, Some(SECRET), true)?;
         let moving = move_peers(&simulator, args.pace);
         let ready = || {
             introduce(args, &tree);
             Ok(())
         };
         tokio::select! {
-            done = mount::serve(opened.tree, reloader, true, &args.mountpoint, &args.how, ready) => done,
+            done = mount::serve(opened, reloader, &args.mountpoint, &args.how, ready) => done,
             () = moving => Ok(()),
         }
     });
@@ -113,11 +112,17 @@ fn demonstrate(args: &DemoArgs) -> Result<(), CliError> {
 /// Says plainly that this is no PBX, and what to try.
 fn introduce(args: &DemoArgs, tree: &Path) {
     let at = args.mountpoint.display();
-    println!("This is a simulation of an Asterisk with {} SIP peers, all of them made up.", args.peers);
-    println!("It is mounted at {at}. In another terminal, try:");
-    println!("  ls {at}/users/sipfriends/_online");
-    println!("  grep -r useragent {at}/users/sipfriends");
-    println!("The tree file is {}. Ctrl-C ends it.", tree.display());
+    let text = format!(
+        "This is a simulation of an Asterisk with {} SIP peers, all of them made up.\n\
+         It is mounted at {at}. In another terminal, try:\n\
+         \x20 ls {at}/users/sipfriends/_online\n\
+         \x20 grep -r useragent {at}/users/sipfriends\n\
+         The tree file is {}. Ctrl-C ends it.\n",
+        args.peers,
+        tree.display()
+    );
+    // it is mounted, whether anybody listens or not
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Writes the shipped tree and templates into a folder; gives the tree file.

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -19,6 +19,9 @@ use crate::ami::{Answer, AskError, Message};
 use crate::language::{Query, QueryId, Question};
 use crate::parse::value::{Shapes, Value};
 use crate::parse::{Parser, headers};
+
+/// Who waits so long for the first answer wonders why.
+const LONG: Duration = Duration::from_secs(1);
 
 impl Queries {
     /// Asks all these questions, joining those that are asked already, and waits for them.
@@ -76,6 +79,10 @@ impl Queries {
 
     pub(super) fn settle_cell(&self, cell: &Cell, told: &Told) {
         let outcome = self.read_outcome(cell.query, told.answer.clone());
+        if let Ok(snapshot) = &outcome {
+            let is_first = cell.asked().is_none();
+            tell_answer(self.model().query(cell.query), snapshot, told.asked.elapsed(), is_first);
+        }
         self.mark(cell.settle(outcome, told.asked, told.session));
     }
 
@@ -152,6 +159,20 @@ impl Queries {
             all = next;
         }
         Ok(all)
+    }
+}
+
+/// Tells what was answered: to everybody, if somebody waited long for a list that directories may be made of.
+fn tell_answer(query: &Query, snapshot: &Snapshot, took: Duration, is_first: bool) {
+    let name = &query.name;
+    let records = snapshot.value.as_list().map(|records| format!("{} records, ", records.len()));
+    match records {
+        Some(records) if is_first && took >= LONG && query.parameters.is_empty() => {
+            tracing::info!("query `{name}`: {records}answered within {took:.1?}");
+        }
+        records => {
+            tracing::debug!("query `{name}`: {}answered within {took:.1?}", records.unwrap_or_default());
+        }
     }
 }
 
