@@ -46,8 +46,18 @@ enum Simulated {
 /// The tree that comes with astfs, its parts and templates: each file by its path in the project.
 pub(super) const SHIPPED: &[(&str, &str)] = &[
     (SHIPPED_TREE, include_str!("../../trees/asterisk.toml")),
+    ("trees/asterisk/channels.toml", include_str!("../../trees/asterisk/channels.toml")),
+    ("trees/asterisk/conferences.toml", include_str!("../../trees/asterisk/conferences.toml")),
+    ("trees/asterisk/database.toml", include_str!("../../trees/asterisk/database.toml")),
+    ("trees/asterisk/dialplan.toml", include_str!("../../trees/asterisk/dialplan.toml")),
+    ("trees/asterisk/events.toml", include_str!("../../trees/asterisk/events.toml")),
+    ("trees/asterisk/hints.toml", include_str!("../../trees/asterisk/hints.toml")),
     ("trees/asterisk/iax2.toml", include_str!("../../trees/asterisk/iax2.toml")),
+    ("trees/asterisk/parking.toml", include_str!("../../trees/asterisk/parking.toml")),
+    ("trees/asterisk/queues.toml", include_str!("../../trees/asterisk/queues.toml")),
     ("trees/asterisk/sip.toml", include_str!("../../trees/asterisk/sip.toml")),
+    ("trees/asterisk/voicemail.toml", include_str!("../../trees/asterisk/voicemail.toml")),
+    ("templates/dialplan/extension.j2", include_str!("../../templates/dialplan/extension.j2")),
     ("templates/sip/codecs.j2", include_str!("../../templates/sip/codecs.j2")),
     ("templates/sip/contexts.j2", include_str!("../../templates/sip/contexts.j2")),
     ("templates/sip/credentials.j2", include_str!("../../templates/sip/credentials.j2")),
