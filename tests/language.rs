@@ -18,6 +18,8 @@ mod good;
 mod parts;
 #[path = "language/reference.rs"]
 mod reference;
+#[path = "language/read_only.rs"]
+mod read_only;
 #[path = "language/schema.rs"]
 mod schema;
 

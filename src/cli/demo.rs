@@ -43,14 +43,27 @@ enum Simulated {
     V16,
 }
 
-/// The tree and templates that come with astfs.
-pub(super) const SHIPPED: [(&str, &str); 5] = [
-    ("trees/asterisk.toml", include_str!("../../trees/asterisk.toml")),
-    ("templates/sip/credentials.j2", include_str!("../../templates/sip/credentials.j2")),
-    ("templates/sip/contexts.j2", include_str!("../../templates/sip/contexts.j2")),
+/// The tree that comes with astfs, its parts and templates: each file by its path in the project.
+pub(super) const SHIPPED: &[(&str, &str)] = &[
+    (SHIPPED_TREE, include_str!("../../trees/asterisk.toml")),
+    ("trees/asterisk/channels.toml", include_str!("../../trees/asterisk/channels.toml")),
+    ("trees/asterisk/conferences.toml", include_str!("../../trees/asterisk/conferences.toml")),
+    ("trees/asterisk/database.toml", include_str!("../../trees/asterisk/database.toml")),
+    ("trees/asterisk/dialplan.toml", include_str!("../../trees/asterisk/dialplan.toml")),
+    ("trees/asterisk/events.toml", include_str!("../../trees/asterisk/events.toml")),
+    ("trees/asterisk/hints.toml", include_str!("../../trees/asterisk/hints.toml")),
+    ("trees/asterisk/iax2.toml", include_str!("../../trees/asterisk/iax2.toml")),
+    ("trees/asterisk/parking.toml", include_str!("../../trees/asterisk/parking.toml")),
+    ("trees/asterisk/queues.toml", include_str!("../../trees/asterisk/queues.toml")),
+    ("trees/asterisk/sip.toml", include_str!("../../trees/asterisk/sip.toml")),
+    ("trees/asterisk/voicemail.toml", include_str!("../../trees/asterisk/voicemail.toml")),
+    ("templates/dialplan/extension.j2", include_str!("../../templates/dialplan/extension.j2")),
     ("templates/sip/codecs.j2", include_str!("../../templates/sip/codecs.j2")),
+    ("templates/sip/contexts.j2", include_str!("../../templates/sip/contexts.j2")),
+    ("templates/sip/credentials.j2", include_str!("../../templates/sip/credentials.j2")),
     ("templates/sip/huntgroups.j2", include_str!("../../templates/sip/huntgroups.j2")),
 ];
+const SHIPPED_TREE: &str = "trees/asterisk.toml";
 
 /// The population is the same in every run.
 const SEED: u64 = 1;
@@ -132,7 +145,7 @@ fn unpack(folder: &Path) -> Result<PathBuf, CliError> {
         let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         written.map_err(|error| CliError::File { path: path.clone(), error })?;
     }
-    Ok(folder.join(SHIPPED[0].0))
+    Ok(folder.join(SHIPPED_TREE))
 }
 
 /// Lets a few peers come and go in turn, for ever.
@@ -154,5 +167,33 @@ async fn move_peers(simulator: &Simulator, pace: f64) {
                 simulator.unregister(name)
             };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn files_below(folder: &Path, found: &mut BTreeSet<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                files_below(&path, found);
+            } else {
+                found.insert(path);
+            }
+        }
+    }
+
+    #[test]
+    fn no_part_and_no_template_of_the_tree_is_left_behind() {
+        let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut there = BTreeSet::from([project.join(SHIPPED_TREE)]);
+        files_below(&project.join("trees/asterisk"), &mut there);
+        files_below(&project.join("templates"), &mut there);
+        let shipped: BTreeSet<_> = SHIPPED.iter().map(|(name, _)| project.join(name)).collect();
+        assert_eq!(shipped, there);
     }
 }

@@ -180,6 +180,9 @@ fn tell_answer(query: &Query, snapshot: &Snapshot, took: Duration, is_first: boo
 fn read_answer(query: &Query, answer: &Answer) -> Result<(Value, Bytes), QueryError> {
     let name: Arc<str> = query.name.as_str().into();
     let output = answer.output();
+    if tells_of_none(query, answer) {
+        return Ok((Value::List(Arc::default()), message_text(answer)));
+    }
     if let Some(error) = refused(Arc::clone(&name), answer, output.as_ref()) {
         return Err(error);
     }
@@ -204,6 +207,23 @@ fn read_answer(query: &Query, answer: &Answer) -> Result<(Value, Bytes), QueryEr
         }
     };
     Ok((follow(value, &query.rows), raw))
+}
+
+/// Whether an error is what some actions say in place of an empty list (Asterisk 13 to 22:
+/// `main/manager.c`, `apps/app_confbridge.c`, `apps/app_meetme.c`, `res/res_pjsip/*.c`).
+fn tells_of_none(query: &Query, answer: &Answer) -> bool {
+    const NONE: [&[u8]; 8] = [
+        b"No such channel",
+        b"No active conferences.",
+        b"No Conference by that name found.",
+        b"No Contacts found",
+        b"No AORs found",
+        b"No Auths found",
+        b"No endpoints found",
+        b"No resource lists found",
+    ];
+    let is_action = matches!(query.question, Question::Action { .. });
+    is_action && answer.is_error() && answer.message().get("Message").is_some_and(|text| NONE.contains(&text))
 }
 
 /// The value at the end of a path of fields; nothing where a field is missing.

@@ -106,7 +106,8 @@ pub fn run(args: &InitArgs) -> Result<(), CliError> {
     let tree = folder.join("tree.toml");
     files.push(NewFile { path: tree.clone(), text: tree_file::compose(&machine, &connection), mode: 0o644 });
     if machine.drivers_to_show().contains(&Driver::Sip) {
-        files.extend(SHIPPED[1..].iter().map(|(name, text)| NewFile {
+        let templates = SHIPPED.iter().filter(|(name, _)| name.starts_with("templates/"));
+        files.extend(templates.map(|(name, text)| NewFile {
             path: folder.join(name),
             text: (*text).to_owned(),
             mode: 0o644,
