@@ -7,7 +7,7 @@ use crate::ami::Answer;
 /// What is known without asking. `Action: ListCommands` of Asterisk 13 and 22 says so, by the
 /// authority each registers with (`main/manager.c`, `channels/chan_sip.c`, `channels/chan_iax2.c`,
 /// `res/res_pjsip/*.c`, `apps/app_queue.c`). One of the classes is enough; none means that none is needed.
-const ACTIONS: [(&str, &[&str]); 28] = [
+const ACTIONS: [(&str, &[&str]); 31] = [
     ("Command", &["command"]),
     ("CoreSettings", &["system", "reporting"]),
     ("CoreShowChannels", &["system", "reporting"]),
@@ -17,6 +17,7 @@ const ACTIONS: [(&str, &[&str]); 28] = [
     ("DeviceStateList", &["call", "reporting"]),
     ("ExtensionState", &["call", "reporting"]),
     ("ExtensionStateList", &["call", "reporting"]),
+    ("Getvar", &["call", "reporting"]),
     ("IAXnetstats", &["system", "reporting"]),
     ("IAXpeerlist", &["system", "reporting"]),
     ("IAXpeers", &["system", "reporting"]),
@@ -30,6 +31,8 @@ const ACTIONS: [(&str, &[&str]); 28] = [
     ("PJSIPShowContacts", &["system"]),
     ("PJSIPShowEndpoint", &["system"]),
     ("PJSIPShowEndpoints", &["system"]),
+    ("PJSIPShowRegistrationsInbound", &["system"]),
+    ("PJSIPShowRegistrationsOutbound", &["system", "reporting"]),
     ("Ping", &[]),
     ("QueueStatus", &[]),
     ("QueueSummary", &[]),
@@ -41,7 +44,20 @@ const ACTIONS: [(&str, &[&str]); 28] = [
 /// The class of events, as their `Privilege` header names it (Asterisk 13 to 22: `main/manager_*.c`,
 /// `main/security_events.c`, `apps/app_queue.c`, `channels/chan_*.c`), by names in lower case.
 const EVENTS: [(&str, &[&str]); 8] = [
-    ("system", &["peerstatus", "contactstatus", "registry", "reload", "fullybooted", "shutdown", "alarm"]),
+    (
+        "system",
+        &[
+            "peerstatus",
+            "contactstatus",
+            "registry",
+            "load",
+            "unload",
+            "reload",
+            "fullybooted",
+            "shutdown",
+            "alarm",
+        ],
+    ),
     (
         "call",
         &[
