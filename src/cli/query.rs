@@ -81,20 +81,30 @@ fn bindings(
     reads: &Reads,
 ) -> Result<Option<Bindings>, Unready> {
     let model = queries.model();
-    let mut bindings = Bindings::none();
+    let mut bindings = queries.home(id);
     for parameter in &model.query(id).parameters {
         let Some((_, key)) = asked.iter().find(|(variable, _)| variable == parameter) else {
             return Ok(None);
         };
         let mut found = None;
+        let mut failed = None;
         for variable in model.variables.iter().filter(|variable| variable.binding == *parameter) {
-            let records = queries.records(variable, &bindings, reads)?;
+            let (records, _) = reads.apart(|own| queries.records(variable, &bindings, own));
+            let records = match records {
+                Ok(records) => records,
+                Err(Unready::Wanted) => return Err(Unready::Wanted),
+                // it may range over something of a record that is not named here; another may tell
+                Err(Unready::Failed(error)) => {
+                    failed.get_or_insert(error);
+                    continue;
+                }
+            };
             found = found.or(records
                 .into_iter()
                 .find(|record| *record.key == **key)
                 .map(|record| record.binding(variable)));
         }
-        let Some(binding) = found else { return Ok(None) };
+        let Some(binding) = found else { return failed.map_or(Ok(None), |error| Err(error.into())) };
         bindings = bindings.with(binding);
     }
     Ok(Some(bindings))

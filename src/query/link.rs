@@ -127,7 +127,7 @@ impl Queries {
     }
 
     /// What is set for a query that is asked once: its server, if there are several.
-    pub(super) fn home(&self, id: QueryId) -> Bindings {
+    pub fn home(&self, id: QueryId) -> Bindings {
         let model = self.model();
         let server = model.query(id).server.filter(|_| model.is_fleet());
         let named = server.and_then(|server| model.servers.get_index(server.0));

@@ -14,7 +14,7 @@ use super::error::{Step, TreeError};
 use super::layout::{Layout, Place, PlaceId};
 use super::lookup::Tree;
 use crate::language::{Attributes, Model, QueryId, STATUS_DIRECTORY};
-use crate::query::{Bindings, QueryStanding, Reads};
+use crate::query::{QueryStanding, Reads};
 
 /// The name of the file that tells what came of a reload.
 pub const RELOAD: &str = "reload";
@@ -99,10 +99,10 @@ impl Tree {
             Status::Reload => self.last_reload.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             Status::State(id) => state(&queries.standing_of(id)),
             Status::Result(id) => {
-                let snapshot = queries.read(id, &Bindings::none(), reads)?;
+                let snapshot = queries.read(id, &queries.home(id), reads)?;
                 serde_json::to_string_pretty(&snapshot.value).unwrap_or_default() + "\n"
             }
-            Status::Raw(id) => return Ok(queries.read(id, &Bindings::none(), reads)?.raw.clone()),
+            Status::Raw(id) => return Ok(queries.read(id, &queries.home(id), reads)?.raw.clone()),
         };
         Ok(text.into())
     }

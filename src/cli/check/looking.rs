@@ -180,7 +180,7 @@ impl Looking {
     /// The first records that a query can be asked for.
     async fn first_of(&mut self, id: QueryId) -> First {
         let model = Arc::clone(&self.model);
-        let mut bindings = Bindings::none();
+        let mut bindings = self.queries.home(id);
         for parameter in &model.query(id).parameters {
             let mut found: Option<Binding> = None;
             for variable in model.variables.iter().filter(|variable| variable.binding == *parameter) {
