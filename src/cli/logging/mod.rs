@@ -63,7 +63,10 @@ pub fn start(verbose: u8, quiet: bool, telling: Telling) {
         && UNWAITED.set((queue, repeated)).is_ok()
     {
         // by itself it would write to standard error, and wait
-        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+        std::panic::set_hook(Box::new(|panic| {
+            tracing::error!("{panic}");
+            flush();
+        }));
     }
 }
 
