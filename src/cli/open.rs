@@ -77,8 +77,8 @@ pub fn watched(
     secret: Option<&str>,
     watch: Option<&mut Watch>,
 ) -> Result<OpenTree, CliError> {
-    let model = watched_model(&selection.tree, &selection.server, watch)?;
-    let targets = connect::targets(&model, &selection.server, secret)?;
+    let mut model = watched_model(&selection.tree, &selection.server, watch)?;
+    let targets = connect::targets(&mut model, &selection.server, secret)?;
     let (servers, clients) = connect(&targets)?;
     let tree = Arc::new(Tree::new(Queries::on(Arc::new(model), servers)));
     Ok(OpenTree { tree, targets, clients })

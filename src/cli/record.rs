@@ -77,9 +77,10 @@ pub fn run(args: &RecordArgs) -> Result<(), CliError> {
 }
 
 async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
-    let model = open::model(&args.selection.tree, &args.selection.server)?;
-    let Some(connected) =
-        connect::only_target(&model, &args.selection.server)?.map(|target| target.connect()).transpose()?
+    let mut model = open::model(&args.selection.tree, &args.selection.server)?;
+    let Some(connected) = connect::only_target(&mut model, &args.selection.server)?
+        .map(|target| target.connect())
+        .transpose()?
     else {
         let message = "this tree asks no server: there is nothing to record";
         return Err(CliError::Arguments(message.into()));

@@ -166,8 +166,8 @@ impl Reloader {
         let (model, report) = open::load(&self.selection.tree, &self.selection.server, self.watch.as_mut())?;
         *findings = report.render(false);
         logging::tell(report.render(Color::Auto.on_stderr()));
-        let model = model.ok_or(CliError::Mistakes)?;
-        let targets = connect::targets(&model, &self.selection.server, self.secret.as_deref())?;
+        let mut model = model.ok_or(CliError::Mistakes)?;
+        let targets = connect::targets(&mut model, &self.selection.server, self.secret.as_deref())?;
         let before = mount.tree();
         let fleets = model.is_fleet() && before.queries().model().is_fleet();
         let succeeds = fleets || targets == self.targets;

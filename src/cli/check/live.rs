@@ -72,9 +72,9 @@ impl Live {
 ///
 /// # Errors
 /// When there is none, or it cannot be asked.
-pub async fn ask(model: Model, selection: &ServerSelection) -> Result<Live, CliError> {
+pub async fn ask(mut model: Model, selection: &ServerSelection) -> Result<Live, CliError> {
     let message = "there is no server to ask; add `[server]` to the tree file or give --server";
-    let target = connect::only_target(&model, selection)?;
+    let target = connect::only_target(&mut model, selection)?;
     let target = target.ok_or_else(|| CliError::Arguments(message.into()))?;
     let begun = Instant::now();
     let connected = target.connect()?;

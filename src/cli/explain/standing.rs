@@ -69,13 +69,15 @@ impl Look<'_> {
         };
         let mut reading = Reading::new(self, bindings, asked, used);
         let entry = self.tree.entry(node);
-        for (way, id) in entry.iter().flat_map(|entry| self.model().queries_of_entry(entry)) {
-            reading.add(way, id, 0);
+        let model = self.model();
+        let on = |id| model.on(id, self.tree.server_of(node));
+        for (way, id) in entry.iter().flat_map(|entry| model.queries_of_entry(entry)) {
+            reading.add(way, on(id), 0);
         }
         let above = above.iter().map(|one| one.variable);
         for variable in self.tree.variables_in(node).into_iter().chain(above) {
-            for id in self.model().queries_of_variable(self.model().variable(variable)) {
-                reading.add(Way::Each, id, 0);
+            for id in model.queries_of_variable(model.variable(variable)) {
+                reading.add(Way::Each, on(id), 0);
             }
         }
         told.queries = reading.all();
