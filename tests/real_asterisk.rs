@@ -12,6 +12,8 @@ mod as_chan_sip_tells;
 mod calls;
 #[path = "real_asterisk/failures.rs"]
 mod failures;
+#[path = "real_asterisk/fleet.rs"]
+mod fleet;
 #[path = "real_asterisk/follows.rs"]
 mod follows;
 #[path = "real_asterisk/ground.rs"]
