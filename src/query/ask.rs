@@ -201,7 +201,9 @@ fn tells_of_none(query: &Query, answer: &Answer) -> bool {
         b"No resource lists found",
     ];
     let is_action = matches!(query.question, Question::Action { .. });
-    is_action && answer.is_error() && answer.message().get("Message").is_some_and(|text| NONE.contains(&text))
+    // res_pjsip ends some of its messages with a line end of their own
+    let none = |text: &[u8]| NONE.contains(&text.trim_ascii_end());
+    is_action && answer.is_error() && answer.message().get("Message").is_some_and(none)
 }
 
 /// The value at the end of a path of fields; nothing where a field is missing.

@@ -7,7 +7,7 @@ use crate::ami::Answer;
 /// What is known without asking. `Action: ListCommands` of Asterisk 13 and 22 says so, by the
 /// authority each registers with (`main/manager.c`, `channels/chan_sip.c`, `channels/chan_iax2.c`,
 /// `res/res_pjsip/*.c`, `apps/*.c`, `res/*.c`). One of the classes is enough; none means that none is needed.
-const ACTIONS: [(&str, &[&str]); 49] = [
+const ACTIONS: [(&str, &[&str]); 53] = [
     ("BridgeList", &[]),
     ("Command", &["command"]),
     ("ConfbridgeList", &["reporting"]),
@@ -25,6 +25,7 @@ const ACTIONS: [(&str, &[&str]); 49] = [
     ("DeviceStateList", &["call", "reporting"]),
     ("ExtensionState", &["call", "reporting"]),
     ("ExtensionStateList", &["call", "reporting"]),
+    ("Getvar", &["call", "reporting"]),
     ("Hangup", &["system", "call"]),
     ("IAXnetstats", &["system", "reporting"]),
     ("IAXpeerlist", &["system", "reporting"]),
@@ -45,6 +46,9 @@ const ACTIONS: [(&str, &[&str]); 49] = [
     ("PJSIPShowContacts", &["system"]),
     ("PJSIPShowEndpoint", &["system"]),
     ("PJSIPShowEndpoints", &["system"]),
+    ("Ping", &[]),
+    ("PJSIPShowRegistrationsInbound", &["system"]),
+    ("PJSIPShowRegistrationsOutbound", &["system", "reporting"]),
     ("PresenceStateList", &["call", "reporting"]),
     ("QueuePause", &["agent"]),
     ("QueueStatus", &[]),
@@ -62,7 +66,20 @@ const ACTIONS: [(&str, &[&str]); 49] = [
 /// The class of events, as their `Privilege` header names it (Asterisk 13 to 22: `main/manager_*.c`,
 /// `main/security_events.c`, `apps/app_queue.c`, `channels/chan_*.c`), by names in lower case.
 const EVENTS: [(&str, &[&str]); 8] = [
-    ("system", &["peerstatus", "contactstatus", "registry", "reload", "fullybooted", "shutdown", "alarm"]),
+    (
+        "system",
+        &[
+            "peerstatus",
+            "contactstatus",
+            "registry",
+            "load",
+            "unload",
+            "reload",
+            "fullybooted",
+            "shutdown",
+            "alarm",
+        ],
+    ),
     (
         "call",
         &[
