@@ -20,3 +20,5 @@ mod pjsip;
 mod recorded;
 #[path = "real_asterisk/rights.rs"]
 mod rights;
+#[path = "real_asterisk/without_data_get.rs"]
+mod without_data_get;

@@ -13,6 +13,7 @@ mod document;
 mod entry;
 mod files;
 mod hazard;
+mod instead;
 mod keys;
 mod library;
 mod load;
@@ -43,7 +44,7 @@ pub use library::print;
 pub use load::{LoadOptions, load};
 pub use model::{
     Attributes, Content, Defaults, Entry, EventLog, Format, Model, OnError, Printed, Query, QueryId,
-    Question, Refresh, SecretSource, ServerAddress, Trigger, Variable, VariableId, Write,
+    Question, Records, Refresh, SecretSource, ServerAddress, Trigger, Variable, VariableId, Write,
 };
 pub use name::{escape, fit, is_cut, is_escaped};
 pub(crate) use parts::report_syntax;

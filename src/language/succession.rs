@@ -53,8 +53,16 @@ impl Model {
         for query in &mut self.queries {
             query.needs.iter_mut().for_each(renumber);
             query.refresh.one.iter_mut().for_each(renumber);
-            if let Question::Any(members) = &mut query.question {
-                members.iter_mut().for_each(renumber);
+            match &mut query.question {
+                Question::Any(members) | Question::Entries(_, members) => {
+                    members.iter_mut().for_each(renumber);
+                }
+                Question::Data { instead, .. } => instead.iter_mut().for_each(renumber),
+                Question::Records(records) => {
+                    renumber(&mut records.entries);
+                    records.details.iter_mut().for_each(renumber);
+                }
+                Question::Command(_) | Question::Action { .. } | Question::Value(_) => {}
             }
         }
         self.query_names.values_mut().for_each(renumber);
@@ -85,6 +93,7 @@ impl Query {
             refresh: Refresh::default(),
             timeout: Duration::ZERO,
             max_stale: Duration::ZERO,
+            added: false,
         }
     }
 }

@@ -76,6 +76,7 @@ impl Queries {
 
     pub(super) fn settle_cell(&self, cell: &Cell, told: &Told) {
         let outcome = self.read_outcome(cell.query, told.answer.clone());
+        self.note_data_get(cell.query, &outcome, told);
         self.mark(cell.settle(outcome, told.asked, told.session));
     }
 

@@ -14,11 +14,25 @@ pub struct Link {
     pub epoch: u64,
     /// Since when it is so.
     since: Instant,
+    /// Whether `data get` can be asked in this session.
+    pub data_get: DataGet,
+}
+
+/// What is known of `data get` in a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DataGet {
+    /// Nothing, or that it answers.
+    #[default]
+    Unknown,
+    /// The server has it not.
+    Missing,
+    /// The manager user may not use commands.
+    Denied,
 }
 
 impl Default for Link {
     fn default() -> Link {
-        Link { session: None, epoch: 0, since: Instant::now() }
+        Link { session: None, epoch: 0, since: Instant::now(), data_get: DataGet::Unknown }
     }
 }
 
@@ -40,7 +54,8 @@ impl Queries {
         let session = self.server.as_ref().and_then(|server| server.session());
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         if link.session != session {
-            *link = Link { session, epoch: link.epoch + 1, since: Instant::now() };
+            *link =
+                Link { session, epoch: link.epoch + 1, since: Instant::now(), data_get: DataGet::Unknown };
         }
         *link
     }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::error::{Step, TreeError};
 use super::layout::{Layout, Place, PlaceId};
 use super::lookup::Tree;
-use crate::language::{Attributes, Model, QueryId, Question, STATUS_DIRECTORY};
+use crate::language::{Attributes, Model, QueryId, STATUS_DIRECTORY};
 use crate::query::{Bindings, QueryStanding, Reads};
 
 /// The name of the file that tells what came of a reload.
@@ -102,7 +102,7 @@ impl Tree {
                 let snapshot = queries.read(id, &Bindings::none(), reads)?;
                 serde_json::to_string_pretty(&snapshot.value).unwrap_or_default() + "\n"
             }
-            Status::Raw(id) => return Ok(queries.read(id, &Bindings::none(), reads)?.raw.clone()),
+            Status::Raw(id) => return Ok(queries.raw(id, &Bindings::none(), reads)?),
         };
         Ok(text.into())
     }
@@ -110,9 +110,11 @@ impl Tree {
     /// How every query stands that asks the server something.
     fn all_standings(&self) -> Vec<QueryStanding> {
         let queries = self.queries().model().queries.iter().enumerate();
-        let asking =
-            queries.filter(|(_, query)| !matches!(query.question, Question::Any(_) | Question::Value(_)));
-        asking.map(|(index, _)| self.queries().standing_of(QueryId(index))).collect()
+        let asking = queries.filter(|(_, query)| query.question.is_asked());
+        let standings = asking.map(|(index, query)| (query, self.queries().standing_of(QueryId(index))));
+        // what stands in for `data get` is told of where it does
+        let standings = standings.filter(|(query, standing)| !query.added || standing.questions > 0);
+        standings.map(|(_, standing)| standing).collect()
     }
 
     fn summary(&self) -> String {

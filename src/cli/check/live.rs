@@ -320,14 +320,21 @@ impl Looking {
                 matters: self.blamed.contains(&id),
             };
             let first = match query.question {
-                Question::Value(_) => continue,
+                Question::Value(_) | Question::Records(_) | Question::Entries(..) => continue,
+                _ if query.added && !self.gentle.has_asked(id) => continue,
                 _ => self.first_of(id).await,
             };
-            if let (Question::Any(_), First::Are(bindings)) = (&query.question, &first) {
+            let has_others = matches!(query.question, Question::Any(_)) || query.question.instead().is_some();
+            if let First::Are(bindings) = &first
+                && has_others
+            {
                 let answering = self.gentle.answering(id, bindings);
-                answerable.answers = answering.map(|member| model.query(member).name.clone());
+                answerable.answers =
+                    answering.filter(|member| *member != id).map(|member| answering_name(&model, member));
             }
             answerable.state = match self.gentle.failure(id) {
+                // another stands in for it
+                Some(error) if error.means_cannot_answer() && answerable.answers.is_some() => "answered",
                 Some(error) => {
                     let state = match error.kind() {
                         FailureKind::Unsupported => "missing",
@@ -363,9 +370,9 @@ impl Looking {
             ids.any(|id| self.gentle.failure(id).is_some_and(|error| error.kind() == FailureKind::Denied));
         for (index, query) in self.model.queries.iter().enumerate() {
             let id = QueryId(index);
-            let asks = !matches!(query.question, Question::Any(_) | Question::Value(_));
+            let asks = query.question.is_asked();
             // what was not asked may be for another record, or once what was denied is allowed
-            let may_be_asked = || denied || !query.parameters.is_empty();
+            let may_be_asked = || !query.added && (denied || !query.parameters.is_empty());
             let needed = match self.gentle.failure(id) {
                 Some(error) => error.kind() != FailureKind::Unsupported,
                 None => self.gentle.has_asked(id) || may_be_asked(),
@@ -397,6 +404,22 @@ impl Looking {
         user.unknown.sort_unstable();
         user.unknown.dedup();
         user
+    }
+}
+
+/// What answers instead of another query: its name, or the questions that stand in for `data get`.
+fn answering_name(model: &Model, member: QueryId) -> String {
+    let query = model.query(member);
+    match &query.question {
+        Question::Records(records) => {
+            let provider = records.provider;
+            let lists = provider.lists.iter().map(|list| list.ask.name());
+            lists
+                .chain(provider.details.iter().map(|detail| detail.ask.name()))
+                .collect::<Vec<_>>()
+                .join(", ")
+        }
+        _ => query.name.clone(),
     }
 }
 

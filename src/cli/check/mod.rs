@@ -76,7 +76,7 @@ impl Checked {
             Ok((model, report)) => {
                 self.report.extend(report);
                 self.entries += model.as_ref().map_or(0, |model| model.entries.len());
-                self.queries += model.as_ref().map_or(0, |model| model.queries.len());
+                self.queries += model.as_ref().map_or(0, Model::declared_queries);
                 self.model = model;
             }
             Err(error) => {
