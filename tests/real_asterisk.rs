@@ -8,6 +8,8 @@ mod support;
 mod alive;
 #[path = "real_asterisk/as_chan_sip_tells.rs"]
 mod as_chan_sip_tells;
+#[path = "real_asterisk/calls/mod.rs"]
+mod calls;
 #[path = "real_asterisk/failures.rs"]
 mod failures;
 #[path = "real_asterisk/follows.rs"]

@@ -1,23 +1,20 @@
 //! `astfs record`: all that a tree asks its server, kept in a file.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::check::counted;
+use super::progress::Progress;
 use super::{CliError, TreeSelection, connect, open};
 use crate::ami::{Action, State};
 use crate::language::duration;
 use crate::query::Queries;
 use crate::recording::{Kept, Recorder, Recording, Step, ask_everything, replace};
 use crate::tree::Tree;
-
-/// Where there is no terminal, it is told so often how far it has come.
-const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// Arguments of `record`.
 #[derive(Debug, Args)]
@@ -76,14 +73,13 @@ pub fn run(args: &RecordArgs) -> Result<(), CliError> {
     let questions = counted(recording.len(), "question");
     let events = counted(recording.events.len(), "event");
     let replaced = if recording.replaced.is_empty() { "nothing" } else { &recording.replaced };
-    println!("{shown}: {questions}, {events}; replaced: {replaced}");
-    Ok(())
+    Ok(writeln!(io::stdout(), "{shown}: {questions}, {events}; replaced: {replaced}")?)
 }
 
 async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
     let model = open::model(&args.selection.tree, &args.selection.server)?;
     let Some(connected) =
-        connect::target(&model, &args.selection.server, None)?.map(|target| target.connect()).transpose()?
+        connect::only_target(&model, &args.selection.server)?.map(|target| target.connect()).transpose()?
     else {
         let message = "this tree asks no server: there is nothing to record";
         return Err(CliError::Arguments(message.into()));
@@ -97,8 +93,11 @@ async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
         client.ask(Action::new("Ping").map_err(crate::ami::AskError::from)?, model.defaults.timeout).await?;
     }
     let tree = Tree::new(Queries::new(Arc::new(model), Some(recorder.clone())));
-    let progress = Progress::start();
-    let tell = |step| progress.tell(step);
+    let progress = Progress::start("asking");
+    let tell = |step| match step {
+        Step::Found(more) => progress.found(more),
+        Step::Done(more) => progress.done(more),
+    };
     let asked = tokio::select! {
         asked = ask_everything(&tree, &tell) => {
             asked.map_err(|error| CliError::Tree { path: "/".into(), error })
@@ -109,7 +108,9 @@ async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
         }).map_err(CliError::from),
     };
     if asked.is_ok() && recorder.lost().is_none() {
-        progress.listen(args.events);
+        if listens {
+            progress.turn_to(format!("listening for {:?}, Ctrl-C ends it", args.events));
+        }
         tokio::select! {
             () = tokio::time::sleep(args.events) => {}
             interrupted = tokio::signal::ctrl_c() => interrupted?,
@@ -148,60 +149,4 @@ fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), CliError> {
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
     kept.map(drop).map_err(|error| failed(error.error))
-}
-
-/// How far it has come: a bar on a terminal, otherwise a line in the log now and then.
-struct Progress {
-    bar: Option<ProgressBar>,
-    count: Mutex<Count>,
-}
-
-struct Count {
-    found: usize,
-    done: usize,
-    told: Instant,
-}
-
-impl Progress {
-    fn start() -> Progress {
-        let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(0));
-        if let (Some(bar), Ok(style)) = (&bar, ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}")) {
-            bar.set_style(style);
-            bar.set_message("asking");
-        }
-        Progress { bar, count: Mutex::new(Count { found: 0, done: 0, told: Instant::now() }) }
-    }
-
-    fn tell(&self, step: Step) {
-        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        match step {
-            Step::Found(more) => count.found += more,
-            Step::Done(more) => count.done += more,
-        }
-        match &self.bar {
-            Some(bar) => {
-                bar.set_length(count.found as u64);
-                bar.set_position(count.done as u64);
-            }
-            None if count.told.elapsed() >= TOLD_EVERY => {
-                tracing::info!("asked for {} of {} things so far", count.done, count.found);
-                count.told = Instant::now();
-            }
-            None => {}
-        }
-    }
-
-    fn listen(&self, time: Duration) {
-        match &self.bar {
-            Some(bar) => bar.set_message(format!("listening for {time:?}, Ctrl-C ends it")),
-            None if !time.is_zero() => tracing::info!("everything is asked; listening for {time:?}"),
-            None => {}
-        }
-    }
-
-    fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
 }

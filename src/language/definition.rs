@@ -14,11 +14,15 @@ use super::templates::{Expression, TemplateName};
 type Reached = BTreeMap<String, String>;
 
 impl Model {
-    /// What a query says and all that it reads.
+    /// What a query says, of which of several servers, and all that it reads.
     pub fn definition_of_query(&self, id: QueryId) -> String {
         let mut reached = Reached::new();
         self.reach_query(id, &mut reached);
-        format!("{reached:?}")
+        let query = self.query(id);
+        let server = query.server.filter(|_| self.is_fleet()).and_then(|id| self.servers.get_index(id.0));
+        // whoever reads the list is told what changes in it
+        let listed = matches!(query.question, Question::Servers).then_some(&self.servers);
+        format!("{server:?} {listed:?} {reached:?}")
     }
 
     /// What a path variable says and all that it reads.
@@ -70,7 +74,8 @@ impl Model {
     /// Notes a query with what it reads; gives its name.
     fn reach_query(&self, id: QueryId, reached: &mut Reached) -> String {
         let query = self.query(id);
-        let name = format!("query {}", query.name);
+        // the same of each server says the same
+        let name = format!("query {}", query.name_on_each());
         if !reached.contains_key(&name) {
             // noted before what it reads: nothing is followed twice
             reached.insert(name.clone(), String::new());
@@ -126,6 +131,7 @@ impl Model {
                 format!("any {members:?}")
             }
             Question::Value(expression) => format!("value {}", self.expression(expression, reached)),
+            Question::Servers => "servers".into(),
         }
     }
 
@@ -156,7 +162,7 @@ impl Model {
 
     fn reach_names(&self, names: &[String], reached: &mut Reached) {
         for name in names {
-            if let Some(id) = self.query_names.get(name) {
+            if let Some(id) = self.names.get(name) {
                 self.reach_query(*id, reached);
             }
             let bound = self.variables.iter().filter(|variable| variable.binding == *name);

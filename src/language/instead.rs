@@ -5,13 +5,18 @@
 //! crash the server, the other one stands in for it everywhere.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::fleet::SERVER;
 use super::hazard;
 use super::load::Loader;
 use super::model::{Query, QueryId, Question, Records, Refresh, Trigger};
 use super::templates::{TemplateName, TextKind};
 use crate::data::{Ask, Provider};
+
+/// What an entry is called in the questions for its details: no path variable can be.
+const ROW: &str = "row";
 
 /// How long an answer lives that no event and no age ends: a year.
 const FOR_GOOD: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -77,8 +82,8 @@ fn questions(loader: &mut Loader, provider: &'static Provider, like: usize) -> O
     for detail in provider.details {
         let question = question(loader, provider, &detail.ask, true)?;
         let query = added(loader, like, format!("{} for {}", detail.ask.name(), provider.path), question)?;
-        let (parser, parameters) = (parser(&detail.ask), vec!["row".to_owned()]);
-        details.push(put(loader, Query { parser, parameters, ..query }));
+        let parameters = query.parameters.iter().cloned().chain([ROW.to_owned()]).collect();
+        details.push(put(loader, Query { parser: parser(&detail.ask), parameters, ..query }));
     }
     let question = Question::Entries(provider, lists.clone());
     let query = added(loader, like, format!("entries of {}", provider.path), question)?;
@@ -119,9 +124,12 @@ fn parser(ask: &Ask) -> Option<crate::parse::Parser> {
 
 /// A query with the place and the patience of another one.
 fn added(loader: &Loader, like: usize, name: String, question: Question) -> Option<Query> {
+    let is_fleet = loader.is_fleet();
     let like = loader.queries[like].as_ref()?;
     Some(Query {
         name,
+        server: None,
+        copies: Arc::default(),
         place: like.place.clone(),
         question,
         parser: None,
@@ -129,7 +137,8 @@ fn added(loader: &Loader, like: usize, name: String, question: Question) -> Opti
         key: None,
         needs: Vec::new(),
         fields: Vec::new(),
-        parameters: Vec::new(),
+        // of several servers, each has its own
+        parameters: is_fleet.then(|| SERVER.to_owned()).into_iter().collect(),
         refresh: Refresh::default(),
         timeout: like.timeout,
         max_stale: like.max_stale,
@@ -215,6 +224,8 @@ fn stand_in(loader: &mut Loader, provider: &'static Provider, asked: &Asked, ind
     *instead = Some(QueryId(count));
     let other = Query {
         name: format!("{} without data get", query.name),
+        server: None,
+        copies: Arc::default(),
         place: query.place.clone(),
         question: Question::Records(records),
         parser: None,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use encoding_rs::Encoding;
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use regex::Regex;
 
 use super::path::{Pattern, Segment};
@@ -23,14 +23,17 @@ pub struct Model {
     pub source: Arc<TreeSource>,
     /// Every path that was looked at for it, as [`Report::files`](super::Report::files) says.
     pub files: BTreeSet<PathBuf>,
-    /// `[server]`, if there is one.
-    pub server: Option<ServerAddress>,
+    /// The servers by their names, in the order of the file. The one of a plain `[server]` has an empty name.
+    pub servers: IndexMap<String, ServerAddress>,
     /// `[defaults]`, filled up.
     pub defaults: Defaults,
     /// Every query, the unnamed ones of `[tree]` entries included.
     pub queries: Vec<Query>,
-    /// The declared queries by name.
+    /// The declared queries by name; one that is asked of several servers is `NAME@SERVER` of each.
     pub query_names: HashMap<String, QueryId>,
+    /// The declared queries by the names that templates call them by; of one that is asked of several servers
+    /// that of the first.
+    pub names: HashMap<String, QueryId>,
     /// Every path variable, in the order of the file.
     pub variables: Vec<Variable>,
     /// The entries of `[tree]`, in the order of the file.
@@ -45,11 +48,6 @@ impl Model {
     /// The query with that index.
     pub fn query(&self, id: QueryId) -> &Query {
         &self.queries[id.0]
-    }
-
-    /// How many queries the tree file has, those inside entries included.
-    pub fn declared_queries(&self) -> usize {
-        self.queries.iter().filter(|query| !query.added).count()
     }
 
     /// Whether some entry shows a query's answer as it came.
@@ -83,12 +81,16 @@ impl Model {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QueryId(pub usize);
 
+/// An index into [`Model::servers`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServerId(pub usize);
+
 /// An index into [`Model::variables`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VariableId(pub usize);
 
 /// How to reach the server.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerAddress {
     /// `host:port`.
     pub address: Option<String>,
@@ -97,7 +99,7 @@ pub struct ServerAddress {
     /// Where the secret comes from.
     pub secret: Option<SecretSource>,
     /// Whether the secret itself goes over the wire, instead of an MD5 answer to a challenge.
-    pub plain_login: bool,
+    pub plain_login: Option<bool>,
 }
 
 /// Where the manager secret comes from.
@@ -158,10 +160,15 @@ impl Default for Defaults {
 }
 
 /// Where data comes from: `[query.NAME]`, or the source inside a `[tree]` entry.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Query {
-    /// Its name; an unnamed one is called by the path it stands at.
+    /// Its name; an unnamed one is called by the path it stands at. One of several servers' has `@SERVER`
+    /// behind it.
     pub name: String,
+    /// The server that is asked; none if it is none of several servers' own.
+    pub server: Option<ServerId>,
+    /// The same query of each server, if it is asked of several.
+    pub copies: Arc<[QueryId]>,
     /// Where it is declared.
     pub place: Place,
     /// What is asked.
@@ -189,7 +196,7 @@ pub struct Query {
 }
 
 /// What a query asks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Question {
     /// A command of the CLI.
     Command(TemplateName),
@@ -219,12 +226,14 @@ pub enum Question {
     Any(Vec<QueryId>),
     /// An expression over other queries and path variables.
     Value(Expression),
+    /// The list of several servers.
+    Servers,
 }
 
 impl Question {
-    /// Whether the server is asked something, rather than other queries.
-    pub fn is_asked(&self) -> bool {
-        matches!(self, Question::Command(_) | Question::Action { .. } | Question::Data { .. })
+    /// Whether nothing is asked for it: the result is made from what is known.
+    pub fn is_derived(&self) -> bool {
+        !matches!(self, Question::Command(_) | Question::Action { .. } | Question::Data { .. })
     }
 
     /// The query that tells the same where there is no `data get`.
@@ -234,10 +243,22 @@ impl Question {
             _ => None,
         }
     }
+
+    /// The queries that it is made of by their numbers, not by their names.
+    pub(super) fn queries_mut(&mut self) -> Vec<&mut QueryId> {
+        match self {
+            Question::Any(queries) | Question::Entries(_, queries) => queries.iter_mut().collect(),
+            Question::Data { instead, .. } => instead.iter_mut().collect(),
+            Question::Records(records) => {
+                std::iter::once(&mut records.entries).chain(&mut records.details).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// What `data get` would tell of a provider.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Records {
     /// The provider.
     pub provider: &'static Provider,

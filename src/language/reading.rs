@@ -61,7 +61,7 @@ impl Model {
     /// Those of the names that are queries, where path variables of these names are bound.
     fn named<'a>(&self, names: impl IntoIterator<Item = &'a String>, bound: &[&str]) -> Vec<QueryId> {
         let free = names.into_iter().filter(|name| !bound.contains(&name.as_str()));
-        free.filter_map(|name| self.query_names.get(name).copied()).collect()
+        free.filter_map(|name| self.names.get(name).copied()).collect()
     }
 
     /// The names that the path variables on the way to an entry have in templates.
@@ -112,11 +112,14 @@ impl Model {
     pub fn queries_of_query(&self, id: QueryId) -> Vec<(Way, QueryId)> {
         let query = self.query(id);
         let bound: Vec<&str> = query.parameters.iter().map(String::as_str).collect();
+        let named = |names: &mut dyn Iterator<Item = &String>| -> Vec<QueryId> {
+            self.named(names, &bound).into_iter().map(|id| self.on(id, query.server)).collect()
+        };
         let mut read: Vec<(Way, QueryId)> = query.needs.iter().map(|need| (Way::Needs, *need)).collect();
         match &query.question {
             Question::Any(members) => read.extend(members.iter().map(|member| (Way::Any, *member))),
             Question::Value(expression) => {
-                read.extend(self.named(&expression.names, &bound).into_iter().map(|id| (Way::Value, id)));
+                read.extend(named(&mut expression.names.iter()).into_iter().map(|id| (Way::Value, id)));
             }
             Question::Entries(_, lists) => read.extend(lists.iter().map(|list| (Way::Question, *list))),
             Question::Records(records) => {
@@ -127,12 +130,12 @@ impl Model {
                 read.extend(question.instead().map(|instead| (Way::Instead, instead)));
                 for template in templates_of(question) {
                     let names = self.names_behind(template);
-                    read.extend(self.named(&names, &bound).into_iter().map(|id| (Way::Question, id)));
+                    read.extend(named(&mut names.iter()).into_iter().map(|id| (Way::Question, id)));
                 }
             }
         }
         for (_, field) in &query.fields {
-            read.extend(self.named(&field.names, &bound).into_iter().map(|id| (Way::Fields, id)));
+            read.extend(named(&mut field.names.iter()).into_iter().map(|id| (Way::Fields, id)));
         }
         read.extend(query.refresh.one.map(|one| (Way::Anew, one)));
         let mut seen = BTreeSet::new();
@@ -142,7 +145,7 @@ impl Model {
 
     /// Whether a query asks nothing itself: it is made from others.
     pub fn is_derived(&self, id: QueryId) -> bool {
-        !self.query(id).question.is_asked()
+        self.query(id).question.is_derived()
     }
 
     /// Whether a query's question is made from a field that holds a secret.
@@ -175,7 +178,7 @@ fn templates_of(question: &Question) -> Vec<&TemplateName> {
             std::iter::once(path).chain(search).chain(filter).collect()
         }
         Question::Records(records) => records.search.iter().chain(&records.filter).collect(),
-        Question::Any(_) | Question::Value(_) | Question::Entries(..) => Vec::new(),
+        Question::Any(_) | Question::Value(_) | Question::Servers | Question::Entries(..) => Vec::new(),
     }
 }
 

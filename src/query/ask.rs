@@ -2,12 +2,12 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::asking::{Told, Urgency};
+use super::asking::{Asking, Told, Urgency};
 use super::cell::{Cell, Outcome};
 use super::dependents::Dependent;
 use super::error::{FailureKind, QueryError};
@@ -19,6 +19,9 @@ use crate::ami::{Answer, AskError, Message};
 use crate::language::{Query, QueryId, Question};
 use crate::parse::value::{Shapes, Value};
 use crate::parse::{Parser, headers};
+
+/// Who waits so long for the first answer wonders why.
+const LONG: Duration = Duration::from_secs(1);
 
 impl Queries {
     /// Asks all these questions, joining those that are asked already, and waits for them.
@@ -55,9 +58,9 @@ impl Queries {
             for need in &query.needs {
                 self.fulfil(*need).await;
             }
-            match &self.server {
-                Some(server) => {
-                    let told = self.asking.ask(&**server, &cell.action, query.timeout, urgency).await;
+            match self.connection_of(cell.query) {
+                Some(connection) => {
+                    let told = Asking::ask(connection, &cell.action, query.timeout, urgency).await;
                     self.settle_cell(&cell, &told);
                     self.cells_alike(&cell).iter().for_each(|other| self.settle_cell(other, &told));
                 }
@@ -76,6 +79,10 @@ impl Queries {
 
     pub(super) fn settle_cell(&self, cell: &Cell, told: &Told) {
         let outcome = self.read_outcome(cell.query, told.answer.clone());
+        if let Ok(snapshot) = &outcome {
+            let is_first = cell.asked().is_none();
+            tell_answer(self.model().query(cell.query), snapshot, told.asked.elapsed(), is_first);
+        }
         self.note_data_get(cell.query, &outcome, told);
         self.mark(cell.settle(outcome, told.asked, told.session));
     }
@@ -107,7 +114,7 @@ impl Queries {
     /// is noted and keeps nobody from asking on.
     async fn fulfil(self: &Arc<Self>, need: QueryId) {
         let query = self.model().query(need);
-        let all = |reads: &Reads| self.every_binding(&query.parameters, reads);
+        let all = |reads: &Reads| self.every_binding(need, &query.parameters, reads);
         let bindings = match self.settle(query.timeout, all).await {
             Ok((bindings, _)) => bindings,
             Err(error) => {
@@ -130,13 +137,14 @@ impl Queries {
         }
     }
 
-    /// Every combination of records of these template variables.
+    /// Every combination of records of these template variables, for a query.
     fn every_binding(
         self: &Arc<Self>,
+        id: QueryId,
         parameters: &[String],
         reads: &Reads,
     ) -> Result<Vec<Bindings>, Unready> {
-        let mut all = vec![Bindings::none()];
+        let mut all = vec![self.home(id)];
         for parameter in parameters {
             let Some(variable) =
                 self.model().variables.iter().find(|variable| variable.binding == *parameter)
@@ -155,10 +163,27 @@ impl Queries {
     }
 }
 
+/// Tells what was answered: to everybody, if somebody waited long for a list that directories may be made of.
+fn tell_answer(query: &Query, snapshot: &Snapshot, took: Duration, is_first: bool) {
+    let name = &query.name;
+    let records = snapshot.value.as_list().map(|records| format!("{} records, ", records.len()));
+    match records {
+        Some(records) if is_first && took >= LONG && query.parameters.is_empty() => {
+            tracing::info!("query `{name}`: {records}answered within {took:.1?}");
+        }
+        records => {
+            tracing::debug!("query `{name}`: {}answered within {took:.1?}", records.unwrap_or_default());
+        }
+    }
+}
+
 /// What an answer means for the query that asked.
 fn read_answer(query: &Query, answer: &Answer) -> Result<(Value, Bytes), QueryError> {
     let name: Arc<str> = query.name.as_str().into();
     let output = answer.output();
+    if tells_of_none(query, answer) {
+        return Ok((Value::List(Arc::default()), message_text(answer)));
+    }
     if let Some(error) = refused(Arc::clone(&name), answer, output.as_ref()) {
         return Err(error);
     }
@@ -183,6 +208,25 @@ fn read_answer(query: &Query, answer: &Answer) -> Result<(Value, Bytes), QueryEr
         }
     };
     Ok((follow(value, &query.rows), raw))
+}
+
+/// Whether an error is what some actions say in place of an empty list (Asterisk 13 to 22:
+/// `main/manager.c`, `apps/app_confbridge.c`, `apps/app_meetme.c`, `res/res_pjsip/*.c`).
+fn tells_of_none(query: &Query, answer: &Answer) -> bool {
+    const NONE: [&[u8]; 8] = [
+        b"No such channel",
+        b"No active conferences.",
+        b"No Conference by that name found.",
+        b"No Contacts found",
+        b"No AORs found",
+        b"No Auths found",
+        b"No endpoints found",
+        b"No resource lists found",
+    ];
+    let is_action = matches!(query.question, Question::Action { .. });
+    // res_pjsip ends some of its messages with a line end of their own
+    let none = |text: &[u8]| NONE.contains(&text.trim_ascii_end());
+    is_action && answer.is_error() && answer.message().get("Message").is_some_and(none)
 }
 
 /// The value at the end of a path of fields; nothing where a field is missing.

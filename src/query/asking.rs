@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
-use super::server::Server;
+use super::link::Connection;
 use crate::ami::{Action, Answer, AskError};
 
 /// Questions in flight at most. A server answers one after the other: more would only wait there.
@@ -78,16 +78,11 @@ impl Asking {
     }
 
     /// Asks, or joins the same question in flight, whichever query it was asked for.
-    pub async fn ask(
-        &self,
-        server: &dyn Server,
-        action: &Action,
-        deadline: Duration,
-        urgency: Urgency,
-    ) -> Told {
+    pub async fn ask(connection: &Connection, action: &Action, deadline: Duration, urgency: Urgency) -> Told {
+        let asking = &connection.asking;
         loop {
             let sender = {
-                let mut in_flight = self.in_flight();
+                let mut in_flight = asking.in_flight();
                 match in_flight.get(action) {
                     Some(waiting) => Err(waiting.clone()),
                     None => {
@@ -99,8 +94,8 @@ impl Asking {
             };
             match sender {
                 Ok(sender) => {
-                    let told = self.send(server, action, deadline, urgency).await;
-                    self.in_flight().remove(action);
+                    let told = asking.send(connection, action, deadline, urgency).await;
+                    asking.in_flight().remove(action);
                     // that nobody has joined is no failure
                     sender.send_replace(Some(told.clone()));
                     return told;
@@ -116,7 +111,13 @@ impl Asking {
         }
     }
 
-    async fn send(&self, server: &dyn Server, action: &Action, deadline: Duration, urgency: Urgency) -> Told {
+    async fn send(
+        &self,
+        connection: &Connection,
+        action: &Action,
+        deadline: Duration,
+        urgency: Urgency,
+    ) -> Told {
         // the semaphores are never closed: without a permit it is asked all the same
         let _in_background = match urgency {
             Urgency::Background => self.background.acquire().await.ok(),
@@ -125,7 +126,7 @@ impl Asking {
         let _permit = self.permits.acquire().await.ok();
         self.sent.fetch_add(1, Ordering::Relaxed);
         let asked = Instant::now();
-        let answer = server.ask(action.clone(), deadline).await.map(Arc::new);
-        Told { answer, asked, session: server.session() }
+        let answer = connection.server.ask(action.clone(), deadline).await.map(Arc::new);
+        Told { answer, asked, session: connection.session() }
     }
 }

@@ -79,10 +79,10 @@ impl Queries {
         reads: &Reads,
     ) -> Result<Option<Action>, Unready> {
         let query = self.model().query(id);
-        match query.question.is_asked() {
-            false => Ok(None),
-            true => self.action(query, bindings, reads).map(Some),
+        if query.question.is_derived() {
+            return Ok(None);
         }
+        self.action(query, bindings, reads).map(Some)
     }
 
     /// The one of the members of an `any` that answers, or of a query with `data` and the one that stands in
@@ -131,7 +131,7 @@ impl Queries {
     pub fn supply(&self, id: QueryId, result: Result<Value, QueryError>) {
         let key = self.model().query(id).key.clone();
         let outcome = result.map(|value| Arc::new(Snapshot::new(value, Bytes::new(), key)));
-        self.table(id).supply(outcome, self.connection());
+        self.table(id).supply(outcome, self.epoch_of(id));
     }
 }
 

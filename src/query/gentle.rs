@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::asking::{Told, Urgency};
+use super::asking::{Asking, Told, Urgency};
 use super::error::QueryError;
 use super::queries::Queries;
 use super::reads::{Manner, Reads};
@@ -63,11 +63,11 @@ impl Gentle {
     /// Asks; two queries that ask the same share an answer.
     async fn ask(&mut self, query: QueryId, action: &Action) -> Option<Told> {
         let known = self.asked.values().find(|(known, _)| known == action).map(|(_, told)| told.clone());
-        let told = match (known, &self.queries.server) {
+        let told = match (known, self.queries.connection_of(query)) {
             (Some(told), _) => told,
-            (None, Some(server)) => {
+            (None, Some(connection)) => {
                 let timeout = self.queries.model().query(query).timeout;
-                self.queries.asking.ask(&**server, action, timeout, Urgency::Interactive).await
+                Asking::ask(connection, action, timeout, Urgency::Interactive).await
             }
             (None, None) => return None,
         };
@@ -101,7 +101,7 @@ impl Gentle {
                 let nothing = crate::language::to_template(&crate::parse::value::Value::default());
                 self.queries.model().templates.render(name, nothing).ok()
             }
-            Question::Any(_) | Question::Value(_) | Question::Records(_) | Question::Entries(..) => None,
+            _ => None,
         }
     }
 }

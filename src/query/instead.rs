@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -137,7 +137,7 @@ impl Queries {
         let mut told = Vec::with_capacity(lists.len());
         let mut lacks = false;
         for (list, id) in provider.lists.iter().zip(lists) {
-            match self.view(*id, &Bindings::none(), reads) {
+            match self.view(*id, &self.home(*id), reads) {
                 Ok(view) => {
                     view.use_whole(reads);
                     told.push(Some(view.snapshot));
@@ -165,7 +165,7 @@ impl Queries {
         reads: &Reads,
     ) -> Result<Arc<Snapshot>, Unready> {
         let wanted = self.wanted_records(query, records, bindings, reads)?;
-        let view = self.view(records.entries, &Bindings::none(), reads)?;
+        let view = self.view(records.entries, &self.home(records.entries), reads)?;
         let entries: Vec<Value> = match wanted.search.wants_equal(NAME) {
             Some(name) => {
                 let entry = view.snapshot.record(name);
@@ -208,18 +208,16 @@ impl Queries {
             _ => return,
         };
         if self.model().query(id).question.instead().is_some() {
-            let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-            if link.session == told.session {
-                link.data_get = lacking;
-            }
+            self.connection_of(id).into_iter().for_each(|one| one.lacks_data_get(told.session, lacking));
         }
     }
 
     /// Why `data get` need not be asked, if another stands in for it.
-    pub(super) fn lacks_data_get(&self, query: &Query) -> Option<QueryError> {
+    pub(super) fn lacks_data_get(&self, id: QueryId) -> Option<QueryError> {
+        let query = self.model().query(id);
         query.question.instead()?;
         let query = query.name.as_str().into();
-        match self.link_now().data_get {
+        match self.link_of(id).data_get {
             DataGet::Unknown => None,
             DataGet::Missing => {
                 Some(QueryError::Unsupported { query, answer: "this server has no `data get`".into() })
@@ -232,12 +230,12 @@ impl Queries {
     pub(super) fn is_stood_in_for(&self, id: QueryId) -> bool {
         let query = self.model().query(id);
         let made = |instead| !query.parameters.is_empty() || self.table(instead).snapshot().is_some();
-        self.lacks_data_get(query).is_some() && query.question.instead().is_some_and(made)
+        self.lacks_data_get(id).is_some() && query.question.instead().is_some_and(made)
     }
 
     /// Whether a detail is a command, where commands were refused: it is not tried for each record.
     fn may_not_ask(&self, id: QueryId) -> bool {
-        let denied = self.link_now().data_get == DataGet::Denied;
+        let denied = self.link_of(id).data_get == DataGet::Denied;
         denied && matches!(self.model().query(id).question, Question::Command(_))
     }
 }

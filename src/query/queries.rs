@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::agenda::Agenda;
-use super::asking::{Asking, Urgency};
+use super::asking::Urgency;
 use super::cell::{Cell, Look};
 use super::error::{FailureKind, QueryError};
-use super::link::Link;
+use super::link::Connection;
 use super::reads::{Manner, Reads, Unready, Used};
 use super::scope::{Bindings, Scope, View};
 use super::server::Server;
@@ -19,7 +19,8 @@ use super::standing::Counters;
 use super::table::Table;
 use crate::ami::Action;
 use crate::language::{
-    Expression, Model, Query, QueryId, Question, Succession, TemplateName, error_text, from_template,
+    Expression, Model, Query, QueryId, Question, ServerId, Succession, TemplateName, error_text,
+    from_template,
 };
 use crate::parse::text;
 use crate::parse::value::Shapes;
@@ -38,11 +39,10 @@ const SEARCH_ALL: &[u8] = b" 1=1";
 /// Every query of a tree, with the latest results.
 pub struct Queries {
     model: Arc<Model>,
-    pub(super) server: Option<Arc<dyn Server>>,
+    /// By the numbers of the servers.
+    pub(super) connections: Vec<Arc<Connection>>,
     states: Vec<Arc<QueryState>>,
     pub(super) agenda: Arc<Agenda>,
-    pub(super) asking: Arc<Asking>,
-    pub(super) link: Arc<Mutex<Link>>,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -108,28 +108,42 @@ impl QueryState {
 impl Queries {
     /// The queries of a model, to be answered by `server`.
     pub fn new(model: Arc<Model>, server: Option<Arc<dyn Server>>) -> Arc<Queries> {
-        let states = (0..model.queries.len()).map(|index| Arc::new(QueryState::new(&model, QueryId(index))));
-        let states = states.collect();
-        let (agenda, asking, link, counters) = Default::default();
-        Arc::new(Queries { model, server, states, agenda, asking, link, counters })
+        Queries::on(model, server.into_iter().collect())
     }
 
-    /// The queries of a model that succeeds this one's, on the same connection: what is known of those that
-    /// are the same stays known.
-    pub fn succeeded_by(&self, succession: Succession) -> Arc<Queries> {
+    /// The queries of a model, to be answered by its servers, in the order of the tree file.
+    pub fn on(model: Arc<Model>, servers: Vec<Arc<dyn Server>>) -> Arc<Queries> {
+        let states = (0..model.queries.len()).map(|index| Arc::new(QueryState::new(&model, QueryId(index))));
+        let states = states.collect();
+        let connections = servers.into_iter().map(|server| Arc::new(Connection::new(server))).collect();
+        let (agenda, counters) = Default::default();
+        Arc::new(Queries { model, connections, states, agenda, counters })
+    }
+
+    /// The queries of a model that succeeds this one's: what is known of those that are the same stays known.
+    /// Of several servers, those are asked from now on that are given here; else those of the same name as before.
+    pub fn succeeded_by(&self, succession: Succession, servers: &[Option<Arc<dyn Server>>]) -> Arc<Queries> {
         let Succession { model, same } = succession;
         let states = same.iter().enumerate().map(|(index, same)| match same {
             true => Arc::clone(&self.states[index]),
             false => Arc::new(QueryState::new(&model, QueryId(index))),
         });
         let states = states.collect();
+        let names = model.servers.keys().enumerate().filter(|_| model.is_fleet());
+        let named = names.filter_map(|(index, name)| {
+            let before = self.model.server_named(name).and_then(|id| self.connections.get(id.0));
+            match (servers.get(index).cloned().flatten(), before) {
+                (Some(server), Some(before)) => Some(Arc::new(before.replaced_by(server))),
+                (Some(server), None) => Some(Arc::new(Connection::new(server))),
+                (None, before) => before.cloned(),
+            }
+        });
+        let connections = if model.is_fleet() { named.collect() } else { self.connections.clone() };
         Arc::new(Queries {
             states,
+            connections,
             model: Arc::new(model),
-            server: self.server.clone(),
             agenda: Arc::clone(&self.agenda),
-            asking: Arc::clone(&self.asking),
-            link: Arc::clone(&self.link),
             counters: Arc::clone(&self.counters),
         })
     }
@@ -148,8 +162,8 @@ impl Queries {
     }
 
     /// The query that an expression names, if it does nothing else and the query is asked once.
-    pub fn named_table(&self, expression: &Expression) -> Option<QueryId> {
-        let id = *self.model.query_names.get(expression.text.trim())?;
+    pub fn named_table(&self, expression: &Expression, server: Option<ServerId>) -> Option<QueryId> {
+        let id = self.model.query_named(expression.text.trim(), server)?;
         self.model.query(id).parameters.is_empty().then_some(id)
     }
 
@@ -305,7 +319,7 @@ impl Queries {
         bindings: &Bindings,
         reads: &Reads,
     ) -> Result<(Arc<Cell>, Arc<Snapshot>), Unready> {
-        if let Some(error) = self.lacks_data_get(query) {
+        if let Some(error) = self.lacks_data_get(id) {
             return Err(error.into());
         }
         let action = self.action(query, bindings, reads)?;
@@ -362,7 +376,7 @@ impl Queries {
                 }
                 Ok(action)
             }
-            Question::Any(_) | Question::Value(_) | Question::Records(_) | Question::Entries(..) => {
+            _ => {
                 let error = QueryError::Template {
                     place: query.name.as_str().into(),
                     message: "asks nothing itself".into(),
@@ -411,7 +425,9 @@ impl Queries {
 
     /// The same question of other queries, where events made the answer stale: they need not ask it too.
     pub(super) fn cells_alike(&self, cell: &Cell) -> Vec<Arc<Cell>> {
-        let others = self.states.iter().enumerate().filter(|(index, _)| *index != cell.query.0);
+        let server = self.model.query(cell.query).server;
+        let is_other = |id: QueryId| id != cell.query && self.model.query(id).server == server;
+        let others = self.states.iter().enumerate().filter(|(index, _)| is_other(QueryId(*index)));
         let alike = others.filter_map(|(_, state)| {
             let cells = state.cells.read().unwrap_or_else(PoisonError::into_inner);
             cells.get(&cell.action).map(|known| Arc::clone(&known.0))

@@ -17,7 +17,7 @@ use super::cell::Outcome;
 use super::dependents::{Dependent, Dependents};
 use super::queries::Queries;
 use super::reads::{Manner, Reads, Unready, Used, same};
-use super::scope::{Bindings, Scope};
+use super::scope::Scope;
 use super::snapshot::Snapshot;
 use crate::data::Wanted;
 use crate::language::{Query, QueryId, Question, from_template};
@@ -278,7 +278,7 @@ impl Queries {
     ) -> Result<(Arc<Table>, Outcome, u64), Unready> {
         let table = self.table(id);
         let mut state = table.state();
-        let link = self.connection();
+        let link = self.epoch_of(id);
         let concerned = !state.pending.is_empty();
         let waits = concerned && !self.is_patient_for(table, reads);
         if concerned && !waits && !table.is_looked_after() {
@@ -317,37 +317,41 @@ impl Queries {
         waits: bool,
     ) -> Result<Arc<Snapshot>, Unready> {
         let query = self.model().query(id);
+        let home = self.home(id);
         let State { stages, pending, sought, .. } = state;
         let source = match &query.question {
-            Question::Value(expression) => match self.named_table(expression) {
+            Question::Value(expression) => match self.named_table(expression, query.server) {
                 Some(named) => {
-                    let view = self.view(named, &Bindings::none(), reads)?;
+                    let view = self.view(named, &home, reads)?;
                     view.use_whole(reads);
                     view.snapshot
                 }
                 None => {
-                    let scope = Scope::new(self, &Bindings::none(), reads);
+                    let scope = Scope::new(self, &home, reads);
                     let value = self.evaluate(&query.name, expression, &scope, reads)?;
                     self.defined(query, &value)?;
                     let rows = from_template(&value);
                     self.successor(query, stages.source.as_ref(), rows, Default::default())
                 }
             },
+            Question::Servers => {
+                self.successor(query, stages.source.as_ref(), self.server_records(), Default::default())
+            }
             Question::Entries(provider, lists) => {
                 let entries = self.entries(provider, lists, reads)?;
                 self.successor(query, stages.source.as_ref(), entries, Default::default())
             }
             Question::Records(records) => {
-                let wanted = self.wanted_records(query, records, &Bindings::none(), reads)?;
+                let wanted = self.wanted_records(query, records, &home, reads)?;
                 if stages.wanted.as_ref() != Some(&wanted) {
                     *stages = Stages { wanted: Some(wanted), ..Stages::default() };
                 }
-                let view = self.view(records.entries, &Bindings::none(), reads)?;
+                let view = self.view(records.entries, &home, reads)?;
                 view.use_whole(reads);
                 view.snapshot
             }
             _ => {
-                let answer = self.answer(id, query, &Bindings::none(), reads).inspect_err(|unready| {
+                let answer = self.answer(id, query, &home, reads).inspect_err(|unready| {
                     // nobody asks for single records of a list that cannot be had
                     if matches!(unready, Unready::Failed(error) if error.means_cannot_answer()) {
                         pending.clear();

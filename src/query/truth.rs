@@ -21,7 +21,7 @@ impl Queries {
             (None, true) => Some(self.model().defaults.ttl),
             (None, false) => None,
         };
-        let link = self.link_now();
+        let link = self.link_of(cell.query);
         Conditions {
             session: link.session,
             down_since: link.down_since(),
@@ -48,10 +48,9 @@ impl Queries {
 
     /// Whether everything that was used is still as it was.
     pub fn still_true(&self, used: &Used, manner: Manner) -> bool {
-        let link = self.link_now().epoch;
         used.cells.iter().all(|(cell, stamp)| cell.still(*stamp, &self.conditions(cell, manner)))
             && used.tables.iter().all(|read| {
-                read.table.is_current(link)
+                self.is_current(&read.table)
                     && (!read.whole || read.table.version() == read.version)
                     && read
                         .records
@@ -81,11 +80,15 @@ impl Queries {
             && used.tables.iter().all(|read| self.is_fresh(&read.table.used(), manner))
     }
 
+    /// Whether what is kept of a table may be given out as it is.
+    fn is_current(&self, table: &Table) -> bool {
+        table.is_current(self.epoch_of(table.query()))
+    }
+
     /// Whether the tables among what was used are those of that version still.
     pub fn are_current(&self, used: &Used) -> bool {
-        let link = self.connection();
         let mut whole = used.tables.iter().filter(|read| read.whole);
-        whole.all(|read| read.table.is_current(link) && read.table.version() == read.version)
+        whole.all(|read| self.is_current(&read.table) && read.table.version() == read.version)
     }
 
     /// Until when what was computed from these is true, if nothing happens; none if that is for ever.
@@ -105,7 +108,6 @@ impl Queries {
                 self.plan(cell);
             }
         }
-        let link = self.connection();
         for read in &used.tables {
             if read.whole {
                 read.table.add_dependent(dependent, None);
@@ -115,7 +117,7 @@ impl Queries {
                 read.table.add_dependent(dependent, Some(key));
                 latest &= same(read.table.record(key).as_ref(), value.as_ref());
             }
-            if !read.table.is_current(link) || read.table.is_left_alone() {
+            if !self.is_current(&read.table) || read.table.is_left_alone() {
                 self.agenda.add([Dependent::Table(read.table.query())]);
             }
         }

@@ -110,7 +110,7 @@ impl Tree {
     /// How every query stands that asks the server something.
     fn all_standings(&self) -> Vec<QueryStanding> {
         let queries = self.queries().model().queries.iter().enumerate();
-        let asking = queries.filter(|(_, query)| query.question.is_asked());
+        let asking = queries.filter(|(_, query)| !query.question.is_derived());
         let standings = asking.map(|(index, query)| (query, self.queries().standing_of(QueryId(index))));
         // what stands in for `data get` is told of where it does
         let standings = standings.filter(|(query, standing)| !query.added || standing.questions > 0);
@@ -128,7 +128,14 @@ impl Tree {
             let _ = writeln!(text, "templates  {}", whole(folder).display());
         }
         let _ = writeln!(text, "process    {}", std::process::id());
-        let _ = writeln!(text, "server     {}", self.queries().server_standing());
+        let servers = self.queries().server_standings();
+        for (name, standing) in &servers {
+            let name = if name.is_empty() { String::new() } else { format!("{name} ") };
+            let _ = writeln!(text, "server     {name}{standing}");
+        }
+        if servers.is_empty() {
+            text.push_str("server     none\n");
+        }
         let of = |wanted: &str| standings.iter().filter(|standing| standing.word() == wanted).count();
         let counts =
             ["fresh", "stale", "failed", "cannot", "unasked"].map(|word| format!("{} {word}", of(word)));

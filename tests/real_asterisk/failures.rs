@@ -69,6 +69,8 @@ fn with_defaults(folder: &Path, defaults: &str) -> PathBuf {
     let templates = shipped.ancestors().nth(2).expect("it is in the project").join("templates");
     std::os::unix::fs::symlink(templates, folder.join("templates")).expect("a link to the templates");
     fs::create_dir(folder.join("trees")).expect("a folder for the tree");
+    let parts = shipped.with_extension("");
+    std::os::unix::fs::symlink(parts, folder.join("trees/asterisk")).expect("a link to the parts");
     let tree = folder.join("trees/asterisk.toml");
     fs::write(&tree, format!("{text}\n[defaults]\n{defaults}\n")).expect("a tree file");
     tree
