@@ -26,3 +26,5 @@ mod recorded;
 mod rights;
 #[path = "real_asterisk/who/mod.rs"]
 mod who;
+#[path = "real_asterisk/without_data_get.rs"]
+mod without_data_get;

@@ -40,10 +40,12 @@ pub fn run(args: &QueryArgs) -> Result<(), CliError> {
             args.record.iter().filter_map(|record| record.split_once('=')).collect();
         let compute = |reads: &Reads| {
             let bindings = bindings(queries, id, &asked, reads)?;
-            bindings.map(|bindings| queries.read(id, &bindings, reads)).transpose()
+            let Some(bindings) = bindings else { return Ok(None) };
+            let raw = if args.raw { queries.raw(id, &bindings, reads)? } else { Default::default() };
+            Ok(Some((queries.read(id, &bindings, reads)?, raw)))
         };
         let (snapshot, _) = queries.settle(opened.tree.deadline(), compute).await?;
-        let Some(snapshot) = snapshot else {
+        let Some((snapshot, raw)) = snapshot else {
             let parameters = queries.model().query(id).parameters.join("`, `");
             let message = format!(
                 "query `{name}` is asked once for each `{parameters}`; name one: --record VARIABLE=KEY"
@@ -52,7 +54,7 @@ pub fn run(args: &QueryArgs) -> Result<(), CliError> {
         };
         let mut output = std::io::stdout();
         if args.raw {
-            output.write_all(&snapshot.raw)?;
+            output.write_all(&raw)?;
         } else {
             serde_json::to_writer_pretty(&mut output, &snapshot.value).map_err(std::io::Error::from)?;
             output.write_all(b"\n")?;

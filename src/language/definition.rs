@@ -110,9 +110,21 @@ impl Model {
                 let headers: Vec<_> = headers.iter().map(|(name, value)| (name, template(value))).collect();
                 format!("action {} {headers:?}", template(name))
             }
-            Question::Data { path, search, filter } => {
+            Question::Data { path, search, filter, instead } => {
                 let parts = [Some(path), search.as_ref(), filter.as_ref()];
-                format!("data {:?}", parts.map(|part| part.map(&mut template)))
+                let parts = parts.map(|part| part.map(&mut template));
+                let instead = instead.map(|instead| self.reach_query(instead, reached));
+                format!("data {parts:?} {instead:?}")
+            }
+            Question::Records(records) => {
+                let parts = [&records.search, &records.filter].map(|part| part.as_ref().map(&mut template));
+                let queries = std::iter::once(&records.entries).chain(&records.details);
+                let queries: Vec<_> = queries.map(|id| self.reach_query(*id, reached)).collect();
+                format!("records {parts:?} {queries:?}")
+            }
+            Question::Entries(provider, lists) => {
+                let lists: Vec<_> = lists.iter().map(|id| self.reach_query(*id, reached)).collect();
+                format!("entries {} {lists:?}", provider.path)
             }
             Question::Any(members) => {
                 let members: Vec<_> = members.iter().map(|id| self.reach_query(*id, reached)).collect();

@@ -20,6 +20,7 @@ mod events;
 mod explained;
 mod fields;
 mod gentle;
+mod instead;
 mod link;
 mod queries;
 mod reads;

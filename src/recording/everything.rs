@@ -43,7 +43,10 @@ pub async fn ask_everything(tree: &Tree, tell: &(impl Fn(Step) + Sync)) -> Resul
         }
         tell(Step::Done(some.len()));
     }
-    for index in 0..tree.queries().model().queries.len() {
+    let model = Arc::clone(tree.queries().model());
+    // what stands in for `data get` is asked where that is lacking, by whoever reads it
+    let own = model.queries.iter().enumerate().filter(|(_, query)| !query.added);
+    for (index, _) in own {
         ask_query(tree, QueryId(index), tell).await;
     }
     Ok(())

@@ -102,7 +102,7 @@ impl Tree {
                 let snapshot = queries.read(id, &queries.home(id), reads)?;
                 serde_json::to_string_pretty(&snapshot.value).unwrap_or_default() + "\n"
             }
-            Status::Raw(id) => return Ok(queries.read(id, &queries.home(id), reads)?.raw.clone()),
+            Status::Raw(id) => return Ok(queries.raw(id, &queries.home(id), reads)?),
         };
         Ok(text.into())
     }
@@ -111,7 +111,10 @@ impl Tree {
     fn all_standings(&self) -> Vec<QueryStanding> {
         let queries = self.queries().model().queries.iter().enumerate();
         let asking = queries.filter(|(_, query)| !query.question.is_derived());
-        asking.map(|(index, _)| self.queries().standing_of(QueryId(index))).collect()
+        let standings = asking.map(|(index, query)| (query, self.queries().standing_of(QueryId(index))));
+        // what stands in for `data get` is told of where it does
+        let standings = standings.filter(|(query, standing)| !query.added || standing.questions > 0);
+        standings.map(|(_, standing)| standing).collect()
     }
 
     fn summary(&self) -> String {

@@ -99,7 +99,8 @@ fn sent(model: &Model, question: &Question) -> Option<String> {
         Question::Command(command) => Some(texts[command].clone()),
         Question::Action { name, .. } => Some(texts[name].clone()),
         Question::Data { path, .. } => Some(format!("data get {}", texts[path])),
-        Question::Any(_) | Question::Value(_) | Question::Servers => None,
+        question if question.is_derived() => None,
+        other => panic!("{other:?} is not known here"),
     }
 }
 

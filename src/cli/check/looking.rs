@@ -210,14 +210,23 @@ impl Looking {
                 matters: self.blamed.contains(&id),
             };
             let first = match query.question {
-                Question::Value(_) | Question::Servers => continue,
+                Question::Value(_) | Question::Servers | Question::Records(_) | Question::Entries(..) => {
+                    continue;
+                }
+                _ if query.added && !self.gentle.has_asked(id) => continue,
                 _ => self.first_of(id).await,
             };
-            if let (Question::Any(_), First::Are(bindings)) = (&query.question, &first) {
+            let has_others = matches!(query.question, Question::Any(_)) || query.question.instead().is_some();
+            if let First::Are(bindings) = &first
+                && has_others
+            {
                 let answering = self.gentle.answering(id, bindings);
-                answerable.answers = answering.map(|member| model.query(member).name.clone());
+                answerable.answers =
+                    answering.filter(|member| *member != id).map(|member| answering_name(&model, member));
             }
             answerable.state = match self.gentle.failure(id) {
+                // another stands in for it
+                Some(error) if error.means_cannot_answer() && answerable.answers.is_some() => "answered",
                 Some(error) => {
                     let state = match error.kind() {
                         FailureKind::Unsupported => "missing",
@@ -234,6 +243,20 @@ impl Looking {
             queries.push(answerable);
         }
         queries
+    }
+}
+
+/// What answers instead of another query: its name, or the questions that stand in for `data get`.
+fn answering_name(model: &Model, member: QueryId) -> String {
+    let query = model.query(member);
+    match &query.question {
+        Question::Records(records) => {
+            let provider = records.provider;
+            let lists = provider.lists.iter().map(|list| list.ask.name());
+            let details = provider.details.iter().map(|detail| detail.ask.name());
+            lists.chain(details).collect::<Vec<_>>().join(", ")
+        }
+        _ => query.name.clone(),
     }
 }
 

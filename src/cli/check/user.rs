@@ -37,7 +37,7 @@ impl User {
             let id = QueryId(index);
             let asks = !query.question.is_derived();
             // what was not asked may be for another record, or once what was denied is allowed
-            let may_be_asked = || denied || !query.parameters.is_empty();
+            let may_be_asked = || !query.added && (denied || !query.parameters.is_empty());
             let needed = match gentle.failure(id) {
                 Some(error) => error.kind() != FailureKind::Unsupported,
                 None => gentle.has_asked(id) || may_be_asked(),
