@@ -22,3 +22,5 @@ mod pjsip;
 mod recorded;
 #[path = "real_asterisk/rights.rs"]
 mod rights;
+#[path = "real_asterisk/who/mod.rs"]
+mod who;

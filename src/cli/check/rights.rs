@@ -7,7 +7,7 @@ use crate::ami::Answer;
 /// What is known without asking. `Action: ListCommands` of Asterisk 13 and 22 says so, by the
 /// authority each registers with (`main/manager.c`, `channels/chan_sip.c`, `channels/chan_iax2.c`,
 /// `res/res_pjsip/*.c`, `apps/*.c`, `res/*.c`). One of the classes is enough; none means that none is needed.
-const ACTIONS: [(&str, &[&str]); 53] = [
+const ACTIONS: [(&str, &[&str]); 52] = [
     ("BridgeList", &[]),
     ("Command", &["command"]),
     ("ConfbridgeList", &["reporting"]),
@@ -46,7 +46,6 @@ const ACTIONS: [(&str, &[&str]); 53] = [
     ("PJSIPShowContacts", &["system"]),
     ("PJSIPShowEndpoint", &["system"]),
     ("PJSIPShowEndpoints", &["system"]),
-    ("Ping", &[]),
     ("PJSIPShowRegistrationsInbound", &["system"]),
     ("PJSIPShowRegistrationsOutbound", &["system", "reporting"]),
     ("PresenceStateList", &["call", "reporting"]),
