@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, reason = "what fails here is the promise, told with these words")]
 
+#[path = "recordings/going_on.rs"]
+mod going_on;
 mod support;
 
 use std::collections::BTreeSet;
