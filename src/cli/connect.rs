@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{CliError, ServerSelection};
 use crate::ami::{Address, Client, LoginMethod, Secret, Settings};
 use crate::language::{Model, SecretSource, ServerAddress};
+use crate::origin::Origins;
 use crate::query::Server;
 use crate::recording::{Recording, Replay};
 
@@ -23,6 +24,8 @@ pub struct Connected {
     pub server: Arc<dyn Server>,
     /// The connection, if it is a live one.
     pub client: Option<Client>,
+    /// What stands in for files, programs and URLs, if something does.
+    pub origins: Option<Arc<dyn Origins>>,
     /// Of a recording, what it is one of, and what was replaced in it.
     pub recorded: Option<(String, String)>,
     /// The secret that opened the connection.
@@ -56,15 +59,15 @@ pub fn target(
     selection: &ServerSelection,
     known_secret: Option<&str>,
 ) -> Result<Option<Target>, CliError> {
+    if let Some(file) = selection.server.as_ref().and_then(|server| server.strip_prefix(REPLAY)) {
+        return Ok(Some(Target::Recording(file.to_owned())));
+    }
     let declared = model.server.clone().unwrap_or_default();
     if !model.asks_server() || (model.server.is_none() && selection.server.is_none()) {
         return Ok(None);
     }
     let address =
         selection.server.clone().or(declared.address.clone()).unwrap_or_else(|| DEFAULT_ADDRESS.into());
-    if let Some(file) = address.strip_prefix(REPLAY) {
-        return Ok(Some(Target::Recording(file.to_owned())));
-    }
     let address: Address =
         address.parse().map_err(|error| CliError::Arguments(format!("`{address}`: {error}")))?;
     let missing = "no manager user is given; set `user` in [server] of the tree file, or give --user";
@@ -85,7 +88,9 @@ impl Target {
                 let recording = Recording::read(Path::new(file))?;
                 let recorded = Some((recording.server.clone(), recording.replaced.clone()));
                 let server = Arc::new(Replay::new(file, recording));
-                return Ok(Connected { server, client: None, recorded, secret: None });
+                let origins: Arc<dyn Origins> = server.clone();
+                let origins = Some(origins);
+                return Ok(Connected { server, client: None, origins, recorded, secret: None });
             }
             Target::Live { address, user, secret, plain_login } => (address, user, secret, *plain_login),
         };
@@ -93,7 +98,7 @@ impl Target {
         settings.login = if plain_login { LoginMethod::Plain } else { LoginMethod::Md5 };
         let client = Client::start(settings);
         let (server, secret) = (Arc::new(client.clone()), Some(secret.as_str().into()));
-        Ok(Connected { server, client: Some(client), recorded: None, secret })
+        Ok(Connected { server, client: Some(client), origins: None, recorded: None, secret })
     }
 }
 

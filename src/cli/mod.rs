@@ -121,6 +121,9 @@ struct ServerSelection {
     /// The folder of template files
     #[arg(long, value_name = "DIR")]
     templates: Option<PathBuf>,
+    /// Let the tree run programs on this machine (`exec`), as the user that astfs runs as
+    #[arg(long)]
+    allow_exec: bool,
 }
 
 /// Runs the program: reads the arguments, does what they say, tells what went wrong.

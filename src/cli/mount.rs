@@ -6,10 +6,10 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::open;
 use super::reload::Reloader;
 use super::watch::Watch;
 use super::{CliError, TreeSelection, daemon};
+use super::{connect, open};
 use crate::fs::{Access, Ended, Mount};
 use crate::tree::Tree;
 
@@ -69,7 +69,9 @@ pub fn run(args: MountArgs) -> Result<(), CliError> {
     let background = daemon::is_background();
     if args.daemon && !background {
         // mistakes are told where the user sees them
-        open::model(&args.selection.tree, &args.selection.server)?;
+        let model = open::model(&args.selection.tree, &args.selection.server)?;
+        let target = connect::target(&model, &args.selection.server, None)?;
+        open::permit(&model, target.as_ref(), &args.selection.server)?;
         return daemon::start(args.log_file.as_deref());
     }
     if background {

@@ -9,11 +9,12 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::check::counted;
-use super::{CliError, TreeSelection, connect, open};
+use super::connect::{self, Target};
+use super::{CliError, TreeSelection, open};
 use crate::ami::{Action, State};
-use crate::language::duration;
-use crate::query::Queries;
-use crate::recording::{Kept, Recorder, Recording, Step, ask_everything, replace};
+use crate::language::{Question, duration};
+use crate::query::{Queries, Server};
+use crate::recording::{Kept, OriginRecorder, Recorder, Recording, Step, ask_everything, replace};
 use crate::tree::Tree;
 
 /// Where there is no terminal, it is told so often how far it has come.
@@ -82,21 +83,26 @@ pub fn run(args: &RecordArgs) -> Result<(), CliError> {
 
 async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
     let model = open::model(&args.selection.tree, &args.selection.server)?;
-    let Some(connected) =
-        connect::target(&model, &args.selection.server, None)?.map(|target| target.connect()).transpose()?
-    else {
-        let message = "this tree asks no server: there is nothing to record";
+    let target = connect::target(&model, &args.selection.server, None)?;
+    open::permit(&model, target.as_ref(), &args.selection.server)?;
+    let connected = target.as_ref().map(Target::connect).transpose()?;
+    if connected.is_none() && !model.queries.iter().any(|query| matches!(query.question, Question::Origin(_)))
+    {
+        let message = "this tree asks nothing: there is nothing to record";
         return Err(CliError::Arguments(message.into()));
-    };
-    let recorder = Arc::new(Recorder::new(Arc::clone(&connected.server)));
-    let listener = Arc::clone(&recorder);
-    let listens = !args.events.is_zero();
-    let listening = listens.then(|| tokio::spawn(async move { listener.listen().await }));
-    if let Some(client) = &connected.client {
+    }
+    let origins = open::origins(connected.as_ref(), &args.selection.server);
+    let beside = Arc::new(OriginRecorder::new(origins));
+    let recorder = connected.as_ref().map(|one| Arc::new(Recorder::new(Arc::clone(&one.server))));
+    let listener = recorder.clone().filter(|_| !args.events.is_zero());
+    let listening = listener.map(|listener| tokio::spawn(async move { listener.listen().await }));
+    let client = connected.as_ref().and_then(|connected| connected.client.as_ref());
+    if let Some(client) = client {
         // whether anybody is there, before all that is asked fails one by one
         client.ask(Action::new("Ping").map_err(crate::ami::AskError::from)?, model.defaults.timeout).await?;
     }
-    let tree = Tree::new(Queries::new(Arc::new(model), Some(recorder.clone())));
+    let server = recorder.clone().map(|recorder| recorder as Arc<dyn Server>);
+    let tree = Tree::new(Queries::with_origins(Arc::new(model), server, beside.clone()));
     let progress = Progress::start();
     let tell = |step| progress.tell(step);
     let asked = tokio::select! {
@@ -108,7 +114,8 @@ async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
             Err(io::Error::new(io::ErrorKind::Interrupted, message))
         }).map_err(CliError::from),
     };
-    if asked.is_ok() && recorder.lost().is_none() {
+    let lost = || recorder.as_ref().and_then(|recorder| recorder.lost());
+    if asked.is_ok() && lost().is_none() && recorder.is_some() {
         progress.listen(args.events);
         tokio::select! {
             () = tokio::time::sleep(args.events) => {}
@@ -118,19 +125,22 @@ async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
     progress.end();
     asked?;
     listening.inspect(|listening| listening.abort());
-    if let Some(lost) = recorder.lost() {
+    if let Some(lost) = lost() {
         return Err(lost.into());
     }
-    let mut recording = recorder.recording();
+    let mut recording = recorder.map(|recorder| recorder.recording()).unwrap_or_default();
+    beside.add_to(&mut recording);
     recording.tree = args.selection.tree.display().to_string();
-    (recording.server, recording.replaced) = connected.recorded.unwrap_or_default();
-    if let Some(client) = &connected.client {
+    let recorded = connected.as_ref().and_then(|connected| connected.recorded.clone());
+    (recording.server, recording.replaced) = recorded.unwrap_or_default();
+    if let Some(client) = client {
         if let State::Connected { version, .. } = &*client.state().borrow() {
             recording.server.clone_from(version);
         }
         client.stop().await;
     }
-    let secret: Vec<&str> = connected.secret.iter().map(|secret| secret.expose()).collect();
+    let secret = connected.iter().filter_map(|connected| connected.secret.as_ref());
+    let secret: Vec<&str> = secret.map(|secret| secret.expose()).collect();
     let keeps = |what| args.keep.contains(&what) || args.keep.contains(&Keep::All);
     let kept = Kept {
         secrets: keeps(Keep::Secrets),

@@ -138,12 +138,13 @@ impl Reloader {
         eprint!("{}", report.render(Color::Auto.on_stderr()));
         let model = model.ok_or(CliError::Mistakes)?;
         let target = connect::target(&model, &self.selection.server, self.secret.as_deref())?;
+        open::permit(&model, target.as_ref(), &self.selection.server)?;
         let before = mount.tree();
         let mut ended = None;
         let Successor { tree, difference } = if target == self.target {
             before.succeeded_by(model)
         } else {
-            let (queries, client) = open::queries(model, target.as_ref())?;
+            let (queries, client) = open::queries(model, target.as_ref(), &self.selection.server)?;
             ended = std::mem::replace(&mut self.client, client);
             self.target = target;
             before.replaced_by(queries)

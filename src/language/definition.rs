@@ -109,6 +109,10 @@ impl Model {
                 let parts = [Some(path), search.as_ref(), filter.as_ref()];
                 format!("data {:?}", parts.map(|part| part.map(&mut template)))
             }
+            Question::Origin(origin) => {
+                let templates: Vec<_> = origin.templates().into_iter().map(template).collect();
+                format!("{origin:?} {templates:?}")
+            }
             Question::Any(members) => {
                 let members: Vec<_> = members.iter().map(|id| self.reach_query(*id, reached)).collect();
                 format!("any {members:?}")

@@ -10,6 +10,7 @@ use encoding_rs::Encoding;
 use indexmap::IndexSet;
 use regex::Regex;
 
+use super::origin::Origin;
 use super::path::{Pattern, Segment};
 use super::source::{Place, TreeSource};
 use super::templates::{Expression, TemplateName, Templates};
@@ -51,9 +52,18 @@ impl Model {
         self.entries.iter().any(|entry| matches!(entry.content, Content::Raw(raw) if raw == id))
     }
 
-    /// Whether anything in it needs a server.
+    /// Whether anything in it needs a server: to be asked, or for its events.
     pub fn asks_server(&self) -> bool {
-        !self.queries.is_empty() || self.entries.iter().any(Entry::is_alive)
+        let needs = |query: &Query| {
+            query.question.is_of_server() || !query.refresh.on.is_empty() || !query.refresh.finds.is_empty()
+        };
+        self.queries.iter().any(needs) || self.entries.iter().any(Entry::is_alive)
+    }
+
+    /// The first query that runs a program, if one does.
+    pub fn runs_program(&self) -> Option<&Query> {
+        let runs = |query: &&Query| matches!(query.question, Question::Origin(Origin::Program { .. }));
+        self.queries.iter().find(runs)
     }
 
     /// The top-level directories that hold control files or event logs, in the order of the file.
@@ -94,8 +104,8 @@ pub struct ServerAddress {
     pub plain_login: bool,
 }
 
-/// Where the manager secret comes from.
-#[derive(Clone, PartialEq, Eq)]
+/// Where a secret comes from.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum SecretSource {
     /// An environment variable.
     Environment(String),
@@ -201,10 +211,29 @@ pub enum Question {
         /// Which fields: `peers/peer/name,peers/peer/secret`.
         filter: Option<TemplateName>,
     },
+    /// Something beside the server.
+    Origin(Origin),
     /// The first of these queries that the server can answer.
     Any(Vec<QueryId>),
     /// An expression over other queries and path variables.
     Value(Expression),
+}
+
+impl Question {
+    /// Whether it is put to the server.
+    pub fn is_of_server(&self) -> bool {
+        matches!(self, Question::Command(_) | Question::Action { .. } | Question::Data { .. })
+    }
+
+    /// Whether nothing is asked: the result is made from those of other queries.
+    pub fn is_derived(&self) -> bool {
+        matches!(self, Question::Any(_) | Question::Value(_))
+    }
+
+    /// Whether the answer is the text that came, unless it is parsed.
+    pub fn gives_text(&self) -> bool {
+        matches!(self, Question::Command(_) | Question::Data { .. } | Question::Origin(_))
+    }
 }
 
 /// When a result has to be asked again.

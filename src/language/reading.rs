@@ -133,7 +133,7 @@ impl Model {
 
     /// Whether a query asks nothing itself: it is made from others.
     pub fn is_derived(&self, id: QueryId) -> bool {
-        matches!(self.query(id).question, Question::Any(_) | Question::Value(_))
+        self.query(id).question.is_derived()
     }
 
     /// Whether a query's question is made from a field that holds a secret.
@@ -165,6 +165,7 @@ fn templates_of(question: &Question) -> Vec<&TemplateName> {
         Question::Data { path, search, filter } => {
             std::iter::once(path).chain(search).chain(filter).collect()
         }
+        Question::Origin(origin) => origin.templates(),
         Question::Any(_) | Question::Value(_) => Vec::new(),
     }
 }

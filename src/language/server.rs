@@ -14,9 +14,18 @@ use super::source::{Span, TreeSource};
 /// follows `secret =` on its line counts as one.
 pub fn hide_secret(source: &TreeSource, document: &DeTable<'_>, broken: bool) {
     let mut hidden: Vec<Span> = Vec::new();
-    let secret = document.get("server").and_then(|server| server.get_ref().get("secret"));
-    if let Some(secret) = secret.filter(|secret| secret.get_ref().is_str()) {
+    let of_server = document.get("server").and_then(|server| server.get_ref().get("secret"));
+    let tables = ["query", "tree"].into_iter().filter_map(|key| document.get(key)?.get_ref().as_table());
+    let asking: Vec<_> = tables.flat_map(|table| table.iter()).map(|(_, one)| one.get_ref()).collect();
+    let of_questions = asking.iter().filter_map(|one| one.get("auth")?.get_ref().get("secret"));
+    for secret in of_server.into_iter().chain(of_questions).filter(|secret| secret.get_ref().is_str()) {
         hidden.push(secret.span().start + 1..secret.span().end.saturating_sub(1));
+    }
+    for url in asking.iter().filter_map(|one| one.get("http")) {
+        hidden.extend(user_of_url(source.text().get(url.span()).unwrap_or("")).map(|part| {
+            let start = url.span().start;
+            start + part.start..start + part.end
+        }));
     }
     if broken {
         for (start, word) in source.text().match_indices("secret") {
@@ -29,6 +38,14 @@ pub fn hide_secret(source: &TreeSource, document: &DeTable<'_>, broken: bool) {
         }
     }
     source.hide(hidden);
+}
+
+/// Where a URL says who asks, and with which secret; it ought not to.
+fn user_of_url(url: &str) -> Option<Span> {
+    let start = url.find("://")? + 3;
+    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |end| start + end);
+    let user = url[start..end].rfind('@')?;
+    Some(start..start + user)
 }
 
 /// Reads `[server]`; what it does not say is as in `base`.
@@ -76,7 +93,8 @@ pub fn server(
     })
 }
 
-fn secret(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<SecretSource> {
+/// Reads where a secret comes from.
+pub fn secret(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<SecretSource> {
     if let Some(literal) = value.get_ref().as_str() {
         let help = Some("keep it out of the tree file: `secret = { file = \"/etc/astfs/secret\" }`".into());
         reader.finding(

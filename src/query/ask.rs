@@ -1,4 +1,4 @@
-//! Asking the server: one question in flight for each cell, and what its answer means.
+//! Asking: one question in flight for each cell, and what its answer means.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,11 +11,12 @@ use super::asking::{Told, Urgency};
 use super::cell::{Cell, Outcome};
 use super::dependents::Dependent;
 use super::error::{FailureKind, QueryError};
+use super::inquiry::Reply;
 use super::queries::Queries;
 use super::reads::{Reads, Unready};
 use super::scope::Bindings;
 use super::snapshot::Snapshot;
-use crate::ami::{Answer, AskError, Message};
+use crate::ami::{Answer, Message};
 use crate::language::{Query, QueryId, Question};
 use crate::parse::value::{Shapes, Value};
 use crate::parse::{Parser, headers};
@@ -55,9 +56,8 @@ impl Queries {
             for need in &query.needs {
                 self.fulfil(*need).await;
             }
-            match &self.server {
-                Some(server) => {
-                    let told = self.asking.ask(&**server, &cell.action, query.timeout, urgency).await;
+            match self.told(&cell.inquiry, query.timeout, urgency).await {
+                Some(told) => {
                     self.settle_cell(&cell, &told);
                     self.cells_alike(&cell).iter().for_each(|other| self.settle_cell(other, &told));
                 }
@@ -75,16 +75,22 @@ impl Queries {
     }
 
     pub(super) fn settle_cell(&self, cell: &Cell, told: &Told) {
-        let outcome = self.read_outcome(cell.query, told.answer.clone());
+        if let Reply::Content(Ok(content)) = &told.reply {
+            cell.set_watched(content.watched);
+        }
+        let outcome = self.read_outcome(cell.query, told.reply.clone());
         self.mark(cell.settle(outcome, told.asked, told.session));
     }
 
     /// What came of asking; a failure is told here, once.
-    pub(super) fn read_outcome(&self, id: QueryId, answer: Result<Arc<Answer>, AskError>) -> Outcome {
+    pub(super) fn read_outcome(&self, id: QueryId, reply: Reply) -> Outcome {
         let query = self.model().query(id);
-        let read = match answer {
-            Ok(answer) => read_answer(query, &answer),
-            Err(error) => Err(QueryError::NoAnswer { query: query.name.as_str().into(), error }),
+        let name = || query.name.as_str().into();
+        let read = match reply {
+            Reply::Answer(Ok(answer)) => read_answer(query, &answer),
+            Reply::Answer(Err(error)) => Err(QueryError::NoAnswer { query: name(), error }),
+            Reply::Content(Ok(content)) => read_content(query, content.bytes),
+            Reply::Content(Err(error)) => Err(QueryError::NoContent { query: name(), error }),
         };
         match read {
             Ok((value, raw)) => {
@@ -93,7 +99,8 @@ impl Queries {
                 Ok(Arc::new(Snapshot::new(value, raw, query.key.clone())))
             }
             Err(error) => {
-                match error.kind() == FailureKind::Unsupported || error.is_about_connection() {
+                let is_usual = matches!(error.kind(), FailureKind::Unsupported | FailureKind::Missing);
+                match is_usual || error.is_about_connection() {
                     true => tracing::debug!("{error}"),
                     false => tracing::warn!("{error}"),
                 }
@@ -181,6 +188,20 @@ fn read_answer(query: &Query, answer: &Answer) -> Result<(Value, Bytes), QueryEr
             headers::record(own, &mut Shapes::new())
         }
     };
+    Ok((follow(value, &query.rows), raw))
+}
+
+/// What a text means that no server sent.
+fn read_content(query: &Query, raw: Bytes) -> Result<(Value, Bytes), QueryError> {
+    let own = match &query.question {
+        Question::Origin(origin) => origin.parser(),
+        _ => None,
+    };
+    let parser = query.parser.as_ref().or(own.as_ref()).unwrap_or(&Parser::Text);
+    let value = parser.parse(&raw).map_err(|error| QueryError::Unreadable {
+        query: query.name.as_str().into(),
+        error: Arc::new(error),
+    })?;
     Ok((follow(value, &query.rows), raw))
 }
 

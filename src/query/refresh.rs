@@ -10,6 +10,7 @@ use super::agenda::{Agenda, Marked};
 use super::asking::Urgency;
 use super::cell::{Cell, FAILURE_LIVES};
 use super::dependents::Dependent;
+use super::inquiry::Inquiry;
 use super::queries::Queries;
 use super::reads::{Manner, Reads, Unready};
 use super::table::Table;
@@ -53,12 +54,18 @@ impl Drop for Taken<'_> {
 }
 
 impl Queries {
-    /// Follows the server's events and connections, and keeps fresh what `keeper` keeps, until the
+    /// Follows the server's events and connections, and changes of files, and keeps fresh what `keeper` keeps, until the
     /// server is gone. To be run as a task of its own; no event is missed from this call on.
     pub fn follow(self: Arc<Self>, keeper: Keeper) -> impl Future<Output = ()> + Send + use<> {
         let events = self.server.as_ref().map(|server| server.events());
+        let changes = self.changes();
         async move {
-            tokio::join!(self.follow_events(events), self.refresh(&keeper), self.follow_link(&keeper));
+            tokio::join!(
+                self.follow_events(events),
+                self.follow_changes(changes),
+                self.refresh(&keeper),
+                self.follow_link(&keeper)
+            );
         }
     }
 
@@ -72,6 +79,7 @@ impl Queries {
         early == 0
             && self.agenda.is_empty()
             && self.asking.is_idle()
+            && self.beside.is_idle()
             && (0..self.model().queries.len()).all(is_still)
     }
 
@@ -116,7 +124,10 @@ impl Queries {
         let begun = Instant::now();
         tokio::spawn(async move {
             tokio::time::sleep(cell.rest()).await;
-            let turn = queries.asking.turn().await;
+            let turn = match &cell.inquiry {
+                Inquiry::Action(_) => queries.asking.turn().await,
+                Inquiry::Request(_) => queries.beside.turn().await,
+            };
             // another query may have asked the same meanwhile
             if cell.asked().is_none_or(|asked| asked < begun) {
                 queries.ask_all(vec![Arc::clone(&cell)], Urgency::Background).await;
@@ -129,7 +140,8 @@ impl Queries {
                 tokio::time::sleep(FAILURE_LIVES).await;
             }
             // without a connection: with the next one all is asked anyway
-            if cell.end_refresh() && queries.link_now().session.is_some() {
+            let is_reachable = queries.conditions(&cell, Manner::of_reader()).session.is_some();
+            if cell.end_refresh() && is_reachable {
                 queries.plan(&cell);
             }
         });
@@ -195,7 +207,9 @@ impl Queries {
             if again && link.session.is_some() {
                 for index in 0..self.model().queries.len() {
                     if self.model().query(QueryId(index)).parameters.is_empty() {
-                        self.cells(QueryId(index)).iter().for_each(|cell| self.plan(cell));
+                        let cells = self.cells(QueryId(index)).into_iter();
+                        let of_server = cells.filter(|cell| matches!(cell.inquiry, Inquiry::Action(_)));
+                        of_server.for_each(|cell| self.plan(&cell));
                     }
                 }
             }

@@ -129,7 +129,11 @@ impl Queries {
     /// How often what happened, by names.
     pub fn counters(&self) -> Vec<(&'static str, u64)> {
         let events = self.counters.events.load(Ordering::Relaxed);
-        vec![("ami_actions", self.asking.sent()), ("ami_events", events)]
+        vec![
+            ("ami_actions", self.asking.sent()),
+            ("ami_events", events),
+            ("other_questions", self.beside.sent()),
+        ]
     }
 }
 

@@ -63,6 +63,10 @@ fn redirect(model: &mut Model, case: &Case, reader: &mut Reader) {
             query.rows.clear();
         } else if query.parser.is_none() && matches!(query.question, Question::Data { .. }) {
             query.parser = Some(Parser::Outline);
+        } else if query.parser.is_none()
+            && let Question::Origin(origin) = &query.question
+        {
+            query.parser = origin.parser();
         }
         query.question = Question::Command(template);
         query.needs.clear();

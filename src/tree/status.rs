@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::error::{Step, TreeError};
 use super::layout::{Layout, Place, PlaceId};
 use super::lookup::Tree;
-use crate::language::{Attributes, Model, QueryId, Question, STATUS_DIRECTORY};
+use crate::language::{Attributes, Model, QueryId, STATUS_DIRECTORY};
 use crate::query::{Bindings, QueryStanding, Reads};
 
 /// The name of the file that tells what came of a reload.
@@ -107,11 +107,10 @@ impl Tree {
         Ok(text.into())
     }
 
-    /// How every query stands that asks the server something.
+    /// How every query stands that asks something.
     fn all_standings(&self) -> Vec<QueryStanding> {
         let queries = self.queries().model().queries.iter().enumerate();
-        let asking =
-            queries.filter(|(_, query)| !matches!(query.question, Question::Any(_) | Question::Value(_)));
+        let asking = queries.filter(|(_, query)| !query.question.is_derived());
         asking.map(|(index, _)| self.queries().standing_of(QueryId(index))).collect()
     }
 

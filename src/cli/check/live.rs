@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::super::connect::Connected;
-use super::super::{CliError, ServerSelection, connect};
+use super::super::{CliError, ServerSelection, connect, open};
 use super::rights::{self, Classes, Told};
 use crate::ami::{Action, AskError, State};
 use crate::language::{Content, Entry, Model, QueryId, Question, Segment, Variable};
@@ -102,7 +102,8 @@ pub async fn ask(model: Model, selection: &ServerSelection) -> Result<Live, CliE
     let told = asked("ListCommands").await.ok().filter(|answer| !answer.is_error());
     let told = told.as_ref().map(Told::read).unwrap_or_default();
 
-    let queries = Queries::new(Arc::new(model), Some(Arc::clone(&server)));
+    let origins = open::origins(Some(&connected), selection);
+    let queries = Queries::with_origins(Arc::new(model), Some(Arc::clone(&server)), origins);
     let mut looking = Looking::new(queries);
     let entries = looking.entries().await?;
     looking.besides().await?;
@@ -359,11 +360,13 @@ impl Looking {
         };
         let mut events: Vec<(String, String)> = Vec::new();
         let mut ids = (0..self.model.queries.len()).map(QueryId);
-        let denied =
-            ids.any(|id| self.gentle.failure(id).is_some_and(|error| error.kind() == FailureKind::Denied));
+        let denied = ids.any(|id| {
+            self.model.query(id).question.is_of_server()
+                && self.gentle.failure(id).is_some_and(|error| error.kind() == FailureKind::Denied)
+        });
         for (index, query) in self.model.queries.iter().enumerate() {
             let id = QueryId(index);
-            let asks = !matches!(query.question, Question::Any(_) | Question::Value(_));
+            let asks = query.question.is_of_server();
             // what was not asked may be for another record, or once what was denied is allowed
             let may_be_asked = || denied || !query.parameters.is_empty();
             let needed = match self.gentle.failure(id) {

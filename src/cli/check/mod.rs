@@ -109,7 +109,8 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         eprintln!("astfs: --live asks one server for one tree; name one");
         return Err(CliError::Told(2));
     }
-    let options = LoadOptions { templates: args.server.templates.clone() };
+    let options =
+        LoadOptions { templates: args.server.templates.clone(), allow_exec: args.server.allow_exec };
     let mut checked = Checked::default();
     for tree in &args.trees {
         checked.add(tree, &options);
