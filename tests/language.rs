@@ -16,6 +16,8 @@ mod explain;
 mod good;
 #[path = "language/parts.rs"]
 mod parts;
+#[path = "language/reference.rs"]
+mod reference;
 #[path = "language/schema.rs"]
 mod schema;
 

@@ -5,9 +5,6 @@
 
 mod support;
 
-#[path = "testing/documentation.rs"]
-mod documentation;
-
 use std::fs;
 use std::path::PathBuf;
 use std::process::Output;

@@ -4,6 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use super::{CliError, ServerSelection};
 use crate::ami::{Address, Client, LoginMethod, Secret, Settings};
 use crate::language::{Model, SecretSource, ServerAddress};
@@ -50,34 +52,83 @@ pub enum Target {
     },
 }
 
-/// The server that a tree is to be shown from; none if it asks none.
+/// The servers that a tree is to be shown from, by their names; none if it asks none.
 ///
 /// Arguments go before the environment, the environment before the tree file; a `secret` that the
 /// program knows itself goes before all.
-pub fn target(
+pub fn targets(
     model: &Model,
     selection: &ServerSelection,
     known_secret: Option<&str>,
-) -> Result<Option<Target>, CliError> {
-    if let Some(file) = selection.server.as_ref().and_then(|server| server.strip_prefix(REPLAY)) {
-        return Ok(Some(Target::Recording(file.to_owned())));
+) -> Result<IndexMap<String, Target>, CliError> {
+    let mut servers = model.servers.clone();
+    if model.is_fleet() {
+        for given in selection.server.iter().filter(|given| !model.servers.contains_key(*given)) {
+            let named =
+                given.split_once('=').and_then(|(name, address)| Some((servers.get_mut(name)?, address)));
+            let Some((server, address)) = named else { return Err(no_such_server(model, given)) };
+            server.address = Some(address.to_owned());
+        }
+    } else if let Some(address) = selection.server.last() {
+        servers.entry(String::new()).or_default().address = Some(address.clone());
     }
-    let declared = model.server.clone().unwrap_or_default();
-    if !model.asks_server() || (model.server.is_none() && selection.server.is_none()) {
-        return Ok(None);
+    if !model.asks_server() {
+        // a recording stands in for what is beside the server as well
+        let is_recording = |server: &ServerAddress| {
+            server.address.as_ref().is_some_and(|address| address.starts_with(REPLAY))
+        };
+        servers.retain(|_, server| is_recording(server));
     }
-    let address =
-        selection.server.clone().or(declared.address.clone()).unwrap_or_else(|| DEFAULT_ADDRESS.into());
+    let target = |(name, declared): (String, ServerAddress)| {
+        let target = target(&name, declared, selection, known_secret)?;
+        Ok((name, target))
+    };
+    servers.into_iter().map(target).collect()
+}
+
+fn no_such_server(model: &Model, given: &str) -> CliError {
+    let names: Vec<&str> = model.servers.keys().map(String::as_str).collect();
+    let names = names.join(", ");
+    CliError::Arguments(format!(
+        "the tree has several servers, and `{given}` is none of {names}; give NAME, or NAME=HOST:PORT"
+    ))
+}
+
+/// The one server that something is done with that takes one; none if the tree asks none.
+///
+/// # Errors
+/// If it asks several.
+pub fn only_target(model: &Model, selection: &ServerSelection) -> Result<Option<Target>, CliError> {
+    let mut targets = targets(model, selection, None)?;
+    if targets.len() > 1 {
+        let names: Vec<&str> = targets.keys().map(String::as_str).collect();
+        let message = format!("the tree has several servers; choose one: --server {}", names.join("|"));
+        return Err(CliError::Arguments(message));
+    }
+    Ok(targets.pop().map(|(_, target)| target))
+}
+
+fn target(
+    name: &str,
+    declared: ServerAddress,
+    selection: &ServerSelection,
+    known_secret: Option<&str>,
+) -> Result<Target, CliError> {
+    let address = declared.address.as_deref().unwrap_or(DEFAULT_ADDRESS);
+    if let Some(file) = address.strip_prefix(REPLAY) {
+        return Ok(Target::Recording(file.to_owned()));
+    }
     let address: Address =
         address.parse().map_err(|error| CliError::Arguments(format!("`{address}`: {error}")))?;
-    let missing = "no manager user is given; set `user` in [server] of the tree file, or give --user";
-    let user = selection
-        .user
-        .clone()
-        .or(declared.user.clone())
-        .ok_or_else(|| CliError::Arguments(missing.into()))?;
+    let missing = || {
+        let table = if name.is_empty() { "[server]".to_owned() } else { format!("[server.{name}]") };
+        CliError::Arguments(format!(
+            "no manager user is given; set `user` in {table} of the tree file, or give --user"
+        ))
+    };
+    let user = selection.user.clone().or(declared.user.clone()).ok_or_else(missing)?;
     let secret = known_secret.map_or_else(|| secret(selection, &declared), |secret| Ok(secret.to_owned()))?;
-    Ok(Some(Target::Live { address, user, secret, plain_login: declared.plain_login }))
+    Ok(Target::Live { address, user, secret, plain_login: declared.plain_login.unwrap_or_default() })
 }
 
 impl Target {

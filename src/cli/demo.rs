@@ -89,7 +89,7 @@ fn demonstrate(args: &DemoArgs) -> Result<(), CliError> {
         let content = Content::generated(version, args.peers, SEED).credentials("astfs", SECRET);
         let simulator = Simulator::start(content).await?;
         let server = ServerSelection {
-            server: Some(simulator.address().to_string()),
+            server: vec![simulator.address().to_string()],
             user: Some("astfs".into()),
             ..ServerSelection::default()
         };

@@ -29,6 +29,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::language::LoadOptions;
 use logging::Telling;
 
 pub use error::{CliError, Exit};
@@ -109,9 +110,10 @@ struct TreeSelection {
 /// What overrides `[server]` of the tree file.
 #[derive(Debug, Clone, Default, Args)]
 struct ServerSelection {
-    /// The AMI of the server to ask, instead of the tree file's; or replay:FILE, a recording in its place
+    /// The AMI of the server to ask, instead of the tree file's; or replay:FILE, a recording in its place.
+    /// Of several servers: NAME alone for only that one, or NAME=HOST:PORT, once for each
     #[arg(long, value_name = "HOST:PORT|replay:FILE", env = "ASTFS_SERVER")]
-    server: Option<String>,
+    server: Vec<String>,
     /// The manager user to log in as
     #[arg(long, value_name = "NAME", env = "ASTFS_USER")]
     user: Option<String>,
@@ -124,6 +126,14 @@ struct ServerSelection {
     /// Let the tree run programs on this machine (`exec`), as the user that astfs runs as
     #[arg(long)]
     allow_exec: bool,
+}
+
+impl ServerSelection {
+    /// What it says of reading a tree file.
+    fn load_options(&self) -> LoadOptions {
+        // whether programs may be run is told when the tree is opened
+        LoadOptions { templates: self.templates.clone(), only: self.server.last().cloned(), allow_exec: true }
+    }
 }
 
 /// Runs the program: reads the arguments, does what they say, tells what went wrong.

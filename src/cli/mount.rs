@@ -70,8 +70,8 @@ pub fn run(args: MountArgs) -> Result<(), CliError> {
     if args.daemon && !background {
         // mistakes are told where the user sees them
         let model = open::model(&args.selection.tree, &args.selection.server)?;
-        let target = connect::target(&model, &args.selection.server, None)?;
-        open::permit(&model, target.as_ref(), &args.selection.server)?;
+        let targets = connect::targets(&model, &args.selection.server, None)?;
+        open::permit(&model, targets.values(), &args.selection.server)?;
         return daemon::start(args.log_file.as_deref());
     }
     if background {

@@ -3,15 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use tokio::runtime::Runtime;
 
 use super::color::Color;
-use super::connect::{self, Connected, Target};
+use super::connect::{self, Target};
 use super::{CliError, ServerSelection, TreeSelection};
 use crate::ami::Client;
-use crate::language::{self, LoadOptions, Model, Report};
+use crate::language::{self, Model, Report};
 use crate::origin::{Local, Origins};
-use crate::query::Queries;
+use crate::query::{Queries, Server};
+use crate::recording::Replays;
 use crate::tree::Tree;
 
 /// Threads for what has to wait; none of it computes for long.
@@ -19,8 +21,7 @@ const RUNTIME_THREADS: usize = 2;
 
 /// A tree file's model, and what was found in it.
 pub fn load(path: &Path, server: &ServerSelection) -> Result<(Option<Model>, Report), CliError> {
-    // whether they may be run is told when the tree is opened
-    let options = LoadOptions { templates: server.templates.clone(), allow_exec: true };
+    let options = server.load_options();
     language::load(path, &options).map_err(|error| CliError::File { path: path.to_owned(), error })
 }
 
@@ -36,50 +37,78 @@ pub fn runtime() -> Result<Runtime, CliError> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(RUNTIME_THREADS).enable_all().build()?)
 }
 
-/// A tree with a connection to its server, if it has one.
+/// A tree with a connection to each of its servers.
 pub struct OpenTree {
     /// The tree.
     pub tree: Arc<Tree>,
-    /// The server it is shown from, if it asks one.
-    pub target: Option<Target>,
-    /// The connection; none if the tree asks no server, or a recording.
-    pub client: Option<Client>,
+    /// The servers it is shown from, by their names.
+    pub targets: IndexMap<String, Target>,
+    /// The connections to those that are no recordings.
+    pub clients: Clients,
 }
+
+/// Connections by the names of their servers.
+pub type Clients = IndexMap<String, Client>;
 
 /// Opens the tree that the arguments select. To be called on a runtime.
 pub fn open(selection: &TreeSelection, secret: Option<&str>) -> Result<OpenTree, CliError> {
     let model = model(&selection.tree, &selection.server)?;
-    let target = connect::target(&model, &selection.server, secret)?;
-    let (queries, client) = queries(model, target.as_ref(), &selection.server)?;
-    Ok(OpenTree { tree: Arc::new(Tree::new(queries)), target, client })
+    let targets = connect::targets(&model, &selection.server, secret)?;
+    permit(&model, targets.values(), &selection.server)?;
+    let Connections { servers, clients, origins } = connect(&targets, &selection.server)?;
+    let tree = Arc::new(Tree::new(Queries::with_origins(Arc::new(model), servers, origins)));
+    Ok(OpenTree { tree, targets, clients })
 }
 
-/// The queries of a model on a connection of their own. To be called on a runtime.
-pub fn queries(
-    model: Model,
-    target: Option<&Target>,
+/// What a tree is shown from.
+pub struct Connections {
+    /// Its servers, in the order of the tree file.
+    pub servers: Vec<Arc<dyn Server>>,
+    /// Those connections to them that are live.
+    pub clients: Clients,
+    /// What answers for files, programs and URLs.
+    pub origins: Arc<dyn Origins>,
+}
+
+/// Connections to these servers. To be called on a runtime.
+pub fn connect(
+    targets: &IndexMap<String, Target>,
     selection: &ServerSelection,
-) -> Result<(Arc<Queries>, Option<Client>), CliError> {
-    permit(&model, target, selection)?;
-    let connected = target.map(Target::connect).transpose()?;
-    let origins = origins(connected.as_ref(), selection);
-    let (server, client) = connected.map(|connected| (connected.server, connected.client)).unzip();
-    Ok((Queries::with_origins(Arc::new(model), server, origins), client.flatten()))
+) -> Result<Connections, CliError> {
+    let mut servers = Vec::new();
+    let mut clients = Clients::new();
+    let mut recorded = Vec::new();
+    for (name, target) in targets {
+        let connected = target.connect()?;
+        servers.push(connected.server);
+        clients.extend(connected.client.map(|client| (name.clone(), client)));
+        recorded.push(connected.origins);
+    }
+    Ok(Connections { servers, clients, origins: origins(recorded, selection) })
 }
 
-/// What answers for files, programs and URLs.
-pub fn origins(connected: Option<&Connected>, selection: &ServerSelection) -> Arc<dyn Origins> {
-    let recorded = connected.and_then(|connected| connected.origins.clone());
-    recorded.unwrap_or_else(|| Arc::new(Local::new(selection.allow_exec)))
+/// What answers for files, programs and URLs: recordings, if nothing else stands behind the tree.
+pub fn origins(recorded: Vec<Option<Arc<dyn Origins>>>, selection: &ServerSelection) -> Arc<dyn Origins> {
+    match recorded.into_iter().collect::<Option<Vec<_>>>() {
+        Some(recorded) if !recorded.is_empty() => Arc::new(Replays(recorded)),
+        _ => Arc::new(Local::new(selection.allow_exec)),
+    }
 }
 
-/// That a tree runs programs has to be allowed, unless a recording stands in for them.
-pub fn permit(model: &Model, target: Option<&Target>, selection: &ServerSelection) -> Result<(), CliError> {
+/// That a tree runs programs has to be allowed, unless recordings stand in for them.
+pub fn permit<'a>(
+    model: &Model,
+    targets: impl IntoIterator<Item = &'a Target>,
+    selection: &ServerSelection,
+) -> Result<(), CliError> {
+    let mut targets = targets.into_iter().peekable();
+    let recorded = targets.peek().is_some() && targets.all(|target| matches!(target, Target::Recording(_)));
     match model.runs_program() {
-        Some(query) if !selection.allow_exec && !matches!(target, Some(Target::Recording(_))) => {
+        Some(query) if !selection.allow_exec && !recorded => {
             let (source, span) = (&query.place.source, &query.place.span);
             let (line, _) = source.position(span.start);
-            Err(CliError::Program { query: query.name.clone(), file: source.path().to_owned(), line })
+            let query = query.name_on_each().to_owned();
+            Err(CliError::Program { query, file: source.path().to_owned(), line })
         }
         _ => Ok(()),
     }

@@ -83,15 +83,16 @@ pub fn run(args: &RecordArgs) -> Result<(), CliError> {
 
 async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
     let model = open::model(&args.selection.tree, &args.selection.server)?;
-    let target = connect::target(&model, &args.selection.server, None)?;
-    open::permit(&model, target.as_ref(), &args.selection.server)?;
+    let target = connect::only_target(&model, &args.selection.server)?;
+    open::permit(&model, &target, &args.selection.server)?;
     let connected = target.as_ref().map(Target::connect).transpose()?;
     if connected.is_none() && !model.queries.iter().any(|query| matches!(query.question, Question::Origin(_)))
     {
         let message = "this tree asks nothing: there is nothing to record";
         return Err(CliError::Arguments(message.into()));
     }
-    let origins = open::origins(connected.as_ref(), &args.selection.server);
+    let recorded = connected.iter().map(|connected| connected.origins.clone()).collect();
+    let origins = open::origins(recorded, &args.selection.server);
     let beside = Arc::new(OriginRecorder::new(origins));
     let recorder = connected.as_ref().map(|one| Arc::new(Recorder::new(Arc::clone(&one.server))));
     let listener = recorder.clone().filter(|_| !args.events.is_zero());
@@ -102,7 +103,8 @@ async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
         client.ask(Action::new("Ping").map_err(crate::ami::AskError::from)?, model.defaults.timeout).await?;
     }
     let server = recorder.clone().map(|recorder| recorder as Arc<dyn Server>);
-    let tree = Tree::new(Queries::with_origins(Arc::new(model), server, beside.clone()));
+    let servers = server.into_iter().collect();
+    let tree = Tree::new(Queries::with_origins(Arc::new(model), servers, beside.clone()));
     let progress = Progress::start();
     let tell = |step| progress.tell(step);
     let asked = tokio::select! {

@@ -3,19 +3,21 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use indexmap::IndexMap;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::color::Color;
 use super::connect::{self, Target};
-use super::open::{self, OpenTree};
+use super::open::{self, Clients, Connections, OpenTree};
 use super::{CliError, TreeSelection};
-use crate::ami::Client;
 use crate::fs::Mount;
 use crate::language::{Report, STATUS_DIRECTORY};
+use crate::query::Queries;
 use crate::tree::{RELOAD, Successor};
 
 /// So long a reload may take before `astfs reload` gives up waiting for it.
@@ -76,8 +78,8 @@ pub fn run(args: &ReloadArgs) -> Result<(), CliError> {
 pub struct Reloader {
     selection: TreeSelection,
     secret: Option<String>,
-    target: Option<Target>,
-    client: Option<Client>,
+    targets: IndexMap<String, Target>,
+    clients: Clients,
     files: BTreeSet<PathBuf>,
     count: u64,
 }
@@ -88,8 +90,8 @@ impl Reloader {
         Reloader {
             selection: selection.clone(),
             secret: secret.map(str::to_owned),
-            target: opened.target.clone(),
-            client: opened.client.clone(),
+            targets: opened.targets.clone(),
+            clients: opened.clients.clone(),
             files: opened.tree.queries().model().files.clone(),
             count: 0,
         }
@@ -100,9 +102,9 @@ impl Reloader {
         &self.files
     }
 
-    /// Ends the connection.
+    /// Ends the connections.
     pub async fn stop(self) {
-        if let Some(client) = self.client {
+        for client in self.clients.into_values() {
             client.stop().await;
         }
     }
@@ -137,21 +139,28 @@ impl Reloader {
         *findings = report.render(false);
         eprint!("{}", report.render(Color::Auto.on_stderr()));
         let model = model.ok_or(CliError::Mistakes)?;
-        let target = connect::target(&model, &self.selection.server, self.secret.as_deref())?;
-        open::permit(&model, target.as_ref(), &self.selection.server)?;
+        let targets = connect::targets(&model, &self.selection.server, self.secret.as_deref())?;
+        open::permit(&model, targets.values(), &self.selection.server)?;
         let before = mount.tree();
-        let mut ended = None;
-        let Successor { tree, difference } = if target == self.target {
-            before.succeeded_by(model)
+        let fleets = model.is_fleet() && before.queries().model().is_fleet();
+        let succeeds = fleets || targets == self.targets;
+        let mut changed = targets.clone();
+        changed.retain(|name, target| !succeeds || self.targets.get(name) != Some(target));
+        let Connections { servers, clients, origins } = open::connect(&changed, &self.selection.server)?;
+        let Successor { tree, difference } = if succeeds {
+            let server = |name| changed.get_index_of(name).map(|index| Arc::clone(&servers[index]));
+            before.succeeded_by(model, &targets.keys().map(server).collect::<Vec<_>>())
         } else {
-            let (queries, client) = open::queries(model, target.as_ref(), &self.selection.server)?;
-            ended = std::mem::replace(&mut self.client, client);
-            self.target = target;
-            before.replaced_by(queries)
+            before.replaced_by(Queries::with_origins(Arc::new(model), servers, origins))
         };
+        let stays = |name: &String| targets.contains_key(name) && !changed.contains_key(name);
+        let (stay, ended): (Clients, Clients) =
+            std::mem::take(&mut self.clients).into_iter().partition(|(name, _)| stays(name));
+        self.clients = stay.into_iter().chain(clients).collect();
+        self.targets = targets;
         // a directory of many records takes a moment, and requests go on meanwhile
         let replaced = tokio::task::block_in_place(|| mount.replace(tree));
-        if let Some(client) = ended {
+        for client in ended.into_values() {
             client.stop().await;
         }
         replaced?;

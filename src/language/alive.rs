@@ -8,9 +8,10 @@ use toml::de::DeValue;
 
 use super::code::Code;
 use super::document::{Section, Text};
+use super::fleet;
 use super::keys;
 use super::load::Loader;
-use super::model::{Content, Entry, EventLog, Write};
+use super::model::{Content, Entry, EventLog, Variable, Write};
 use super::path::Segment;
 use super::query::{self, Sent, quoted};
 
@@ -160,14 +161,17 @@ fn size(loader: &mut Loader, value: &Spanned<DeValue<'_>>) -> Option<usize> {
 }
 
 /// Checks where alive entries stand, and what stands with them.
-pub fn check(loader: &mut Loader, entries: &[Entry]) {
+pub fn check(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
+    let is_fleet = loader.is_fleet();
+    let is_server =
+        |name: &str| is_fleet && variables.iter().any(|one| one.name == name && one.binding == fleet::SERVER);
     let mut alive: BTreeMap<&str, &Entry> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.is_alive()) {
         let (what, example) = match entry.content {
             Content::Events(_) => ("an event log", "events/NAME"),
             _ => ("a control file", "control/NAME"),
         };
-        if matches!(entry.content, Content::Events(_)) && entry.path.variables().next().is_some() {
+        if matches!(entry.content, Content::Events(_)) && !entry.path.variables().all(is_server) {
             let help = Some("write one log, and select with `where` what it holds".into());
             let message = "the path of an event log cannot hold a path variable";
             loader.reader.finding_at(
@@ -208,7 +212,7 @@ pub fn check(loader: &mut Loader, entries: &[Entry]) {
             let message = format!("`{directory}` holds what is alive and has to be there all the time");
             loader.reader.finding_at(Code::AliveWithWhen, entry.place.clone(), message, "has a `when`", help);
         }
-        if !entry.is_alive() && entry.path.variables().next().is_some() {
+        if !entry.is_alive() && !entry.path.variables().all(is_server) {
             let help = Some(format!(
                 "move it to another top-level directory: everything in `{directory}` is served without the \
                  kernel's memory, because of {line}"

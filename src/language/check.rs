@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::alive;
 use super::code::Code;
 use super::diagnostic::{nearest, suggestion};
+use super::fleet;
 use super::load::{Loader, NamesRead};
 use super::model::{Content, Entry, QueryId, Variable};
 use super::path::Segment;
@@ -35,19 +36,30 @@ pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
     for read in &reads {
         check_names(loader, read, &bindings, &parameters);
     }
-    check_needs(loader, variables, &parameters);
-    check_one(loader, &parameters);
-    let needs = graph.with_needs(loader, variables, &parameters);
+    let of_records = if loader.is_fleet() { without_server(&parameters) } else { parameters.clone() };
+    check_needs(loader, variables, &of_records);
+    check_one(loader, &of_records);
+    let needs = graph.with_needs(loader, &reads, variables, &parameters);
     needs.report_cycles(loader, "need");
     check_variables(loader, variables, entries, &parameters);
     check_paths(loader, entries);
-    alive::check(loader, entries);
+    alive::check(loader, variables, entries);
+    fleet::check(loader, variables, entries);
     // what could not be read may be what uses a query, or what a link leads to
     if !loader.reader.report.has_errors() {
         usage::check(loader, &reads, variables, entries, &needs);
         shapes::check(loader, &reads, variables);
         links::check(loader, entries);
     }
+}
+
+/// The path variables of each query, but for the one of several servers: which of them is meant is clear.
+fn without_server(parameters: &[BTreeSet<String>]) -> Vec<BTreeSet<String>> {
+    let mut parameters = parameters.to_vec();
+    parameters.iter_mut().for_each(|names| {
+        names.remove(fleet::SERVER);
+    });
+    parameters
 }
 
 fn check_names(

@@ -113,6 +113,7 @@ codes! {
     Error UnsetVariable "unset-variable",
     Warning UnusedQuery "unused-query",
     Warning UnusedVariable "unused-variable",
+    Error WhichServer "which-server",
     Error WrongType "wrong-type",
 }
 

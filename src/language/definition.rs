@@ -14,11 +14,13 @@ use super::templates::{Expression, TemplateName};
 type Reached = BTreeMap<String, String>;
 
 impl Model {
-    /// What a query says and all that it reads.
+    /// What a query says, of which of several servers, and all that it reads.
     pub fn definition_of_query(&self, id: QueryId) -> String {
         let mut reached = Reached::new();
         self.reach_query(id, &mut reached);
-        format!("{reached:?}")
+        let server =
+            self.query(id).server.filter(|_| self.is_fleet()).and_then(|id| self.servers.get_index(id.0));
+        format!("{server:?} {reached:?}")
     }
 
     /// What a path variable says and all that it reads.
@@ -70,7 +72,8 @@ impl Model {
     /// Notes a query with what it reads; gives its name.
     fn reach_query(&self, id: QueryId, reached: &mut Reached) -> String {
         let query = self.query(id);
-        let name = format!("query {}", query.name);
+        // the same of each server says the same
+        let name = format!("query {}", query.name_on_each());
         if !reached.contains_key(&name) {
             // noted before what it reads: nothing is followed twice
             reached.insert(name.clone(), String::new());
@@ -118,6 +121,7 @@ impl Model {
                 format!("any {members:?}")
             }
             Question::Value(expression) => format!("value {}", self.expression(expression, reached)),
+            Question::Servers => format!("servers {:?}", self.servers),
         }
     }
 
@@ -148,7 +152,7 @@ impl Model {
 
     fn reach_names(&self, names: &[String], reached: &mut Reached) {
         for name in names {
-            if let Some(id) = self.query_names.get(name) {
+            if let Some(id) = self.names.get(name) {
                 self.reach_query(*id, reached);
             }
             let bound = self.variables.iter().filter(|variable| variable.binding == *name);

@@ -93,6 +93,8 @@ pub fn read(loader: &mut Loader, tables: &[Table<'_>], variables: &[Variable]) -
                 );
                 continue;
             };
+            let alive = table.contains_key("write") || table.contains_key("events");
+            let pattern = part.placed(pattern, alive);
             let reading = EntryReading { title: &title, path: pattern, span: path.span(), variables };
             let entry = reading.read(loader, table);
             let target = table.get("symlink").filter(|_| entry.is_some());

@@ -68,9 +68,18 @@ const ON_ERROR: Takes = Takes::Word(|| OnError::NAMES.iter().map(|(name, _)| *na
 const FORMAT: Takes = Takes::Word(|| Format::NAMES.iter().map(|(name, _)| *name).collect());
 const PARSER: Takes = Takes::Either(&[Takes::Word(|| Parser::NAMES.to_vec()), Takes::Keys(PARSE)]);
 
+const INCLUDE_ONE: Takes = Takes::Either(&[Takes::Text, Takes::Keys(INCLUDE)]);
+const INCLUDED: Takes = Takes::Either(&[INCLUDE_ONE, Takes::List(&INCLUDE_ONE)]);
+
+/// One file of `include`.
+pub const INCLUDE: &[Key] = &[
+    key("file", Takes::Text, "The file, seen from this one"),
+    key("under", Takes::Text, "Where its paths begin"),
+];
+
 /// A tree file.
 pub const TREE_FILE: &[Key] = &[
-    key("include", TEXTS, "Further tree files, seen from this one"),
+    key("include", INCLUDED, "Further tree files, seen from this one"),
     key("server", Takes::Keys(SERVER), "How to reach Asterisk"),
     key("defaults", Takes::Keys(DEFAULTS), "What holds where an entry or a query says nothing else"),
     key(
@@ -82,7 +91,7 @@ pub const TREE_FILE: &[Key] = &[
     key("tree", Takes::Named(&Takes::Keys(ENTRY)), "What stands at each path"),
 ];
 
-/// `[server]`.
+/// `[server]`; a table of another name in it is one of several servers, with the same keys.
 pub const SERVER: &[Key] = &[
     key("address", Takes::Text, "host:port of the manager interface"),
     key("user", Takes::Text, "The manager user"),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use toml::de::DeTable;
 
 use super::check::FixedLink;
@@ -11,10 +12,12 @@ use super::code::Code;
 use super::diagnostic::{Report, suggestion};
 use super::document::{Reader, Section, Text};
 use super::files::TemplateFiles;
+use super::fleet;
 use super::keys;
 use super::model::{Defaults, Model, Query, QueryId, ServerAddress};
 use super::parts::{Parts, Table};
 use super::path::Pattern;
+use super::server::DeclaredServers;
 use super::source::{Place, Span, TreeSource};
 use super::tags::Tags;
 use super::templates::{Expression, TemplateMistake, TemplateName, Templates, TextKind};
@@ -29,6 +32,8 @@ pub struct LoadOptions {
     pub templates: Option<PathBuf>,
     /// Whether programs may be run: then it is no finding that the tree does.
     pub allow_exec: bool,
+    /// Of several servers, only the one of that name, if there is one.
+    pub only: Option<String>,
 }
 
 /// Reads and checks a tree file.
@@ -104,6 +109,7 @@ pub struct Loader {
     pub templates: Templates,
     pub queries: Vec<Option<Query>>,
     pub query_names: HashMap<String, QueryId>,
+    pub servers: IndexMap<String, ServerAddress>,
     pub reads: Vec<NamesRead>,
     pub defaults: Defaults,
     pub files: TemplateFiles,
@@ -127,6 +133,7 @@ impl Loader {
             templates: Templates::default(),
             queries: Vec::new(),
             query_names: HashMap::new(),
+            servers: IndexMap::new(),
             reads: Vec::new(),
             defaults: Defaults::default(),
             files: TemplateFiles::default(),
@@ -155,12 +162,22 @@ impl Loader {
             let found = sections.iter().filter_map(|(part, section)| Some((*part, section.get(key)?)));
             found.collect()
         };
-        let server = self.settings(&parts, &tables("server"), &tables("defaults"));
+        self.settings(&parts, &tables("server"), &tables("defaults"));
+        if let Some(only) = options.only.as_deref().filter(|only| self.servers.contains_key(*only)) {
+            self.servers.retain(|name, _| name == only);
+        }
         let folder = self.templates_folder(&source, options, &tables("defaults"));
         self.files = TemplateFiles::new(folder);
         self.read_template_files();
+        let fleet = self.is_fleet().then(|| Place { source: Arc::clone(&source), span: 0..0 });
+        if let Some(place) = &fleet {
+            self.declare_servers(place.clone());
+        }
         query::declare(self, &tables("query"));
-        let variables = variable::read(self, &tables("each"));
+        let mut variables = variable::read(self, &tables("each"));
+        if let Some(place) = fleet {
+            self.declare_server(&mut variables, place);
+        }
         let entries = entry::read(self, &tables("tree"), &variables);
         self.reader.source = Arc::clone(&source);
         if tables("tree").is_empty() {
@@ -172,40 +189,37 @@ impl Loader {
         if self.reader.report.has_errors() {
             return None;
         }
-        Some(Model {
+        let model = Model {
             source,
             files: Default::default(),
-            server,
+            servers: std::mem::take(&mut self.servers),
             defaults: self.defaults.clone(),
             queries: std::mem::take(&mut self.queries).into_iter().collect::<Option<_>>()?,
             query_names: std::mem::take(&mut self.query_names),
+            names: HashMap::new(),
             variables,
             entries,
             templates_folder: self.files.folder().cloned(),
             templates: std::mem::take(&mut self.templates),
-        })
+        };
+        Some(model.with_copies())
     }
 
     /// Reads `[server]` and `[defaults]` of all files: the first that says something counts.
-    fn settings(
-        &mut self,
-        parts: &Parts,
-        servers: &[Table<'_>],
-        defaults: &[Table<'_>],
-    ) -> Option<ServerAddress> {
+    fn settings(&mut self, parts: &Parts, servers: &[Table<'_>], defaults: &[Table<'_>]) {
         parts.report_conflicts(&mut self.reader, "[server]", servers);
         parts.report_conflicts(&mut self.reader, "[defaults]", defaults);
-        let mut server = None;
+        let mut declared = DeclaredServers::default();
         for (part, value) in servers.iter().rev() {
             self.reader.source = Arc::clone(&part.source);
-            server = server::server(&mut self.reader, value, server.unwrap_or_default());
+            declared.read(&mut self.reader, value);
         }
+        self.servers = declared.finish();
         for (part, value) in defaults.iter().rev() {
             self.reader.source = Arc::clone(&part.source);
             let base = self.defaults.clone();
             self.defaults = server::defaults(&mut self.reader, value, base).unwrap_or_default();
         }
-        server
     }
 
     fn templates_folder(
@@ -400,7 +414,7 @@ impl Loader {
             );
             return false;
         }
-        if RESERVED.contains(&name) {
+        if RESERVED.contains(&name) || (self.is_fleet() && name == fleet::SERVERS) {
             let help = Some(format!("name it otherwise: `{name}` means something of its own in templates"));
             self.reader.finding(
                 Code::ReservedName,

@@ -12,6 +12,7 @@ mod diagnostic;
 mod document;
 mod entry;
 mod files;
+mod fleet;
 mod hazard;
 mod keys;
 mod library;
@@ -39,12 +40,13 @@ pub use code::Code;
 pub use compiled::CompiledExpression;
 pub use diagnostic::{Diagnostic, Report, Severity, nearest, suggestion};
 pub(crate) use document::{Reader, Section, duration, integer};
+pub use fleet::{NAME as SERVER_NAME, SERVER};
 pub(crate) use keys::{Key, Takes, key};
 pub use library::print;
 pub use load::{LoadOptions, load};
 pub use model::{
     Attributes, Content, Defaults, Entry, EventLog, Format, Model, OnError, Printed, Query, QueryId,
-    Question, Refresh, SecretSource, ServerAddress, Trigger, Variable, VariableId, Write,
+    Question, Refresh, SecretSource, ServerAddress, ServerId, Trigger, Variable, VariableId, Write,
 };
 pub use name::{escape, fit, is_cut, is_escaped};
 pub use origin::{Argument, Authorization, Origin};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use encoding_rs::Encoding;
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use regex::Regex;
 
 use super::origin::Origin;
@@ -23,14 +23,17 @@ pub struct Model {
     pub source: Arc<TreeSource>,
     /// Every path that was looked at for it, as [`Report::files`](super::Report::files) says.
     pub files: BTreeSet<PathBuf>,
-    /// `[server]`, if there is one.
-    pub server: Option<ServerAddress>,
+    /// The servers by their names, in the order of the file. The one of a plain `[server]` has an empty name.
+    pub servers: IndexMap<String, ServerAddress>,
     /// `[defaults]`, filled up.
     pub defaults: Defaults,
     /// Every query, the unnamed ones of `[tree]` entries included.
     pub queries: Vec<Query>,
-    /// The declared queries by name.
+    /// The declared queries by name; one that is asked of several servers is `NAME@SERVER` of each.
     pub query_names: HashMap<String, QueryId>,
+    /// The declared queries by the names that templates call them by; of one that is asked of several servers
+    /// that of the first.
+    pub names: HashMap<String, QueryId>,
     /// Every path variable, in the order of the file.
     pub variables: Vec<Variable>,
     /// The entries of `[tree]`, in the order of the file.
@@ -87,12 +90,16 @@ impl Model {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QueryId(pub usize);
 
+/// An index into [`Model::servers`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServerId(pub usize);
+
 /// An index into [`Model::variables`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VariableId(pub usize);
 
 /// How to reach the server.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerAddress {
     /// `host:port`.
     pub address: Option<String>,
@@ -101,7 +108,7 @@ pub struct ServerAddress {
     /// Where the secret comes from.
     pub secret: Option<SecretSource>,
     /// Whether the secret itself goes over the wire, instead of an MD5 answer to a challenge.
-    pub plain_login: bool,
+    pub plain_login: Option<bool>,
 }
 
 /// Where a secret comes from.
@@ -162,10 +169,15 @@ impl Default for Defaults {
 }
 
 /// Where data comes from: `[query.NAME]`, or the source inside a `[tree]` entry.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Query {
-    /// Its name; an unnamed one is called by the path it stands at.
+    /// Its name; an unnamed one is called by the path it stands at. One of several servers' has `@SERVER`
+    /// behind it.
     pub name: String,
+    /// The server that is asked; none if it is none of several servers' own.
+    pub server: Option<ServerId>,
+    /// The same query of each server, if it is asked of several.
+    pub copies: Arc<[QueryId]>,
     /// Where it is declared.
     pub place: Place,
     /// What is asked.
@@ -191,7 +203,7 @@ pub struct Query {
 }
 
 /// What a query asks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Question {
     /// A command of the CLI.
     Command(TemplateName),
@@ -217,6 +229,8 @@ pub enum Question {
     Any(Vec<QueryId>),
     /// An expression over other queries and path variables.
     Value(Expression),
+    /// The list of several servers.
+    Servers,
 }
 
 impl Question {
@@ -225,9 +239,9 @@ impl Question {
         matches!(self, Question::Command(_) | Question::Action { .. } | Question::Data { .. })
     }
 
-    /// Whether nothing is asked: the result is made from those of other queries.
+    /// Whether nothing is asked for it: the result is made from what is known.
     pub fn is_derived(&self) -> bool {
-        matches!(self, Question::Any(_) | Question::Value(_))
+        matches!(self, Question::Any(_) | Question::Value(_) | Question::Servers)
     }
 
     /// Whether the answer is the text that came, unless it is parsed.

@@ -20,7 +20,7 @@ use super::templates::{TemplateName, TextKind};
 use crate::parse::Parser;
 
 /// Something beside the server that is asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Origin {
     /// The text of a file.
     File(TemplateName),
@@ -43,7 +43,7 @@ pub enum Origin {
 }
 
 /// An argument of a program.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Argument {
     /// What it is.
     pub template: TemplateName,

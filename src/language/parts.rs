@@ -8,7 +8,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::code::Code;
-use super::document::{Reader, Text};
+use super::document::{Reader, Section, Text};
+use super::keys;
+use super::path::{Pattern, Segment};
 use super::server;
 use super::source::{Place, TreeSource};
 
@@ -20,6 +22,18 @@ pub struct Part {
     /// Which part includes it; none for the tree file itself.
     included_by: Option<usize>,
     real_path: PathBuf,
+    /// Where its paths begin, seen from the mount point; nothing if there.
+    under: Vec<Segment>,
+}
+
+impl Part {
+    /// A path of its `[tree]`, seen from the mount point. What is `alive` stays in its top-level directory,
+    /// which has to have a name of its own.
+    pub fn placed(&self, mut path: Pattern, alive: bool) -> Pattern {
+        let first = usize::from(alive && path.segments.len() > 1);
+        path.segments.splice(first..first, self.under.iter().cloned());
+        path
+    }
 }
 
 /// The files of a tree: each stands behind the one that includes it, and none stands twice.
@@ -39,7 +53,7 @@ impl Parts {
         let mut parts = Parts::default();
         let source = Arc::clone(&reader.source);
         let real_path = source.path().canonicalize().unwrap_or_else(|_| source.path().to_owned());
-        parts.add(reader, Part { source, included_by: None, real_path });
+        parts.add(reader, Part { source, included_by: None, real_path, under: Vec::new() });
         reader.source = Arc::clone(&parts.all[0].source);
         parts
     }
@@ -59,14 +73,18 @@ impl Parts {
         server::hide_secret(&source, document.get_ref(), !errors.is_empty());
         report_syntax(reader, &errors);
         self.broken |= !errors.is_empty();
-        let names = document.get_ref().get("include").map(|value| reader.texts("`include`", value));
-        for name in names.into_iter().flatten() {
+        let Some(included) = document.get_ref().get("include") else { return };
+        let list = included.get_ref().as_array().map_or(std::slice::from_ref(included), |list| list);
+        for value in list {
             reader.source = Arc::clone(&source);
-            self.include(reader, index, &name);
+            if let Some((name, under)) = include(reader, value) {
+                let under = [&self.all[index].under[..], &under.segments].concat();
+                self.include(reader, index, &name, under);
+            }
         }
     }
 
-    fn include(&mut self, reader: &mut Reader, by: usize, name: &Text) {
+    fn include(&mut self, reader: &mut Reader, by: usize, name: &Text, under: Vec<Segment>) {
         let folder = reader.source.path().parent().unwrap_or(Path::new(""));
         let path = folder.join(&name.value);
         reader.report.looked_at(&path);
@@ -95,9 +113,15 @@ impl Parts {
             );
             return;
         }
-        if self.all.iter().all(|part| part.real_path != real_path) {
+        let Some(known) = self.all.iter().find(|part| part.real_path == real_path) else {
             let source = Arc::new(TreeSource::new(path, text));
-            self.add(reader, Part { source, included_by: Some(by), real_path });
+            return self.add(reader, Part { source, included_by: Some(by), real_path, under });
+        };
+        if known.under != under {
+            let message = format!("`{}` is included under two paths", path.display());
+            let help = "include it once: what it declares has one name".to_owned();
+            let code = Code::ConflictingSetting;
+            reader.finding(code, name.span.clone(), message, "which one counts?", Some(help));
         }
     }
 
@@ -128,6 +152,39 @@ impl Parts {
                     }
                 }
             }
+        }
+    }
+}
+
+/// A file that is included, and where its paths begin.
+fn include(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<(Text, Pattern)> {
+    let Some(table) = value.get_ref().as_table() else {
+        return Some((reader.text("`include`", value)?, Pattern { segments: Vec::new(), directory: true }));
+    };
+    let section = Section::open(reader, "`include`", table, keys::INCLUDE);
+    let under = section.text(reader, "under");
+    let Some(file) = section.text(reader, "file") else {
+        if !section.misspelt {
+            let help = Some("write `include = { file = \"asterisk.toml\", under = \"{server}\" }`".into());
+            let (code, message) = (Code::UnreadableFile, "`include` names no file");
+            reader.finding(code, value.span(), message, "`file` is missing", help);
+        }
+        return None;
+    };
+    let text = under.as_ref().map_or("", |under| &under.value);
+    match Pattern::parse(text) {
+        Ok(pattern) => Some((file, pattern)),
+        Err(mistake) => {
+            let span =
+                under.map_or(value.span(), |under| reader.source.inside_string(&under.span, &mistake.range));
+            reader.finding(
+                Code::InvalidPath,
+                span,
+                mistake.message,
+                "in this path",
+                Some(mistake.help.into()),
+            );
+            None
         }
     }
 }

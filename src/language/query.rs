@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use super::code::Code;
 use super::diagnostic::suggestion;
 use super::document::{Section, Text, duration};
+use super::fleet;
 use super::hazard::{self, Hazard};
 use super::keys;
 use super::load::Loader;
@@ -46,6 +47,11 @@ pub fn declare(loader: &mut Loader, tables: &[Table<'_>]) {
         loader.reader.source = Arc::clone(&part.source);
         let title = format!("query `{}`", name.get_ref());
         loader.is_readable_name(name.get_ref(), name.span());
+        if loader.is_fleet() && name.get_ref() == fleet::SERVER {
+            let help = Some("name it otherwise: `server` stands for one of the servers".into());
+            let message = "`server` cannot be a query's name here";
+            loader.reader.finding(Code::ReservedName, name.span(), message, "taken", help);
+        }
         let Some(table) = loader.reader.table(&title, value) else { continue };
         let section = Section::open(&mut loader.reader, &title, table, keys::QUERY);
         loader.queries[id.0] = read(loader, &section, id, name.get_ref(), name.span());
@@ -85,6 +91,8 @@ pub fn read(
     }
     Some(Query {
         name: name.to_owned(),
+        server: None,
+        copies: Arc::default(),
         place: loader.reader.place(span),
         question: question?,
         parser,

@@ -58,7 +58,7 @@ impl Model {
     /// Those of the names that are queries, where path variables of these names are bound.
     fn named<'a>(&self, names: impl IntoIterator<Item = &'a String>, bound: &[&str]) -> Vec<QueryId> {
         let free = names.into_iter().filter(|name| !bound.contains(&name.as_str()));
-        free.filter_map(|name| self.query_names.get(name).copied()).collect()
+        free.filter_map(|name| self.names.get(name).copied()).collect()
     }
 
     /// The names that the path variables on the way to an entry have in templates.
@@ -109,21 +109,24 @@ impl Model {
     pub fn queries_of_query(&self, id: QueryId) -> Vec<(Way, QueryId)> {
         let query = self.query(id);
         let bound: Vec<&str> = query.parameters.iter().map(String::as_str).collect();
+        let named = |names: &mut dyn Iterator<Item = &String>| -> Vec<QueryId> {
+            self.named(names, &bound).into_iter().map(|id| self.on(id, query.server)).collect()
+        };
         let mut read: Vec<(Way, QueryId)> = query.needs.iter().map(|need| (Way::Needs, *need)).collect();
         match &query.question {
             Question::Any(members) => read.extend(members.iter().map(|member| (Way::Any, *member))),
             Question::Value(expression) => {
-                read.extend(self.named(&expression.names, &bound).into_iter().map(|id| (Way::Value, id)));
+                read.extend(named(&mut expression.names.iter()).into_iter().map(|id| (Way::Value, id)));
             }
             question => {
                 for template in templates_of(question) {
                     let names = self.names_behind(template);
-                    read.extend(self.named(&names, &bound).into_iter().map(|id| (Way::Question, id)));
+                    read.extend(named(&mut names.iter()).into_iter().map(|id| (Way::Question, id)));
                 }
             }
         }
         for (_, field) in &query.fields {
-            read.extend(self.named(&field.names, &bound).into_iter().map(|id| (Way::Fields, id)));
+            read.extend(named(&mut field.names.iter()).into_iter().map(|id| (Way::Fields, id)));
         }
         read.extend(query.refresh.one.map(|one| (Way::Anew, one)));
         let mut seen = BTreeSet::new();
@@ -166,7 +169,7 @@ fn templates_of(question: &Question) -> Vec<&TemplateName> {
             std::iter::once(path).chain(search).chain(filter).collect()
         }
         Question::Origin(origin) => origin.templates(),
-        Question::Any(_) | Question::Value(_) => Vec::new(),
+        Question::Any(_) | Question::Value(_) | Question::Servers => Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ pub fn schema() -> Value {
     let mut schema = keys_of(keys::TREE_FILE);
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "A tree file of astfs".into();
+    schema["properties"]["server"]["additionalProperties"] = keys_of(keys::SERVER);
     let queries = &mut schema["properties"]["query"];
     queries["propertyNames"] = json!({ "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" });
     queries["additionalProperties"]["oneOf"] =

@@ -1,5 +1,6 @@
 //! `[server]` and `[defaults]`.
 
+use indexmap::IndexMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -14,11 +15,14 @@ use super::source::{Span, TreeSource};
 /// follows `secret =` on its line counts as one.
 pub fn hide_secret(source: &TreeSource, document: &DeTable<'_>, broken: bool) {
     let mut hidden: Vec<Span> = Vec::new();
-    let of_server = document.get("server").and_then(|server| server.get_ref().get("secret"));
+    let server = document.get("server").and_then(|server| server.get_ref().as_table());
+    let named =
+        server.into_iter().flat_map(|server| server.values()).filter_map(|one| one.get_ref().as_table());
+    let of_servers = server.into_iter().chain(named).filter_map(|server| server.get("secret"));
     let tables = ["query", "tree"].into_iter().filter_map(|key| document.get(key)?.get_ref().as_table());
     let asking: Vec<_> = tables.flat_map(|table| table.iter()).map(|(_, one)| one.get_ref()).collect();
     let of_questions = asking.iter().filter_map(|one| one.get("auth")?.get_ref().get("secret"));
-    for secret in of_server.into_iter().chain(of_questions).filter(|secret| secret.get_ref().is_str()) {
+    for secret in of_servers.chain(of_questions).filter(|secret| secret.get_ref().is_str()) {
         hidden.push(secret.span().start + 1..secret.span().end.saturating_sub(1));
     }
     for url in asking.iter().filter_map(|one| one.get("http")) {
@@ -48,14 +52,63 @@ fn user_of_url(url: &str) -> Option<Span> {
     Some(start..start + user)
 }
 
-/// Reads `[server]`; what it does not say is as in `base`.
-pub fn server(
-    reader: &mut Reader,
-    value: &Spanned<DeValue<'_>>,
-    base: ServerAddress,
-) -> Option<ServerAddress> {
-    let table = reader.table("`server`", value)?;
-    let section = Section::open(reader, "[server]", table, keys::SERVER);
+/// What `[server]` of all files says.
+#[derive(Debug, Default)]
+pub struct DeclaredServers {
+    /// What holds for each, or for the only one; none if nothing was said.
+    all: Option<ServerAddress>,
+    /// Several by their names, each without what holds for all.
+    named: IndexMap<String, ServerAddress>,
+}
+
+impl DeclaredServers {
+    /// Reads `[server]`, and `[server.NAME]` below it, of a file that goes before those that were read.
+    pub fn read(&mut self, reader: &mut Reader, value: &Spanned<DeValue<'_>>) {
+        let Some(table) = reader.table("`server`", value) else { return };
+        let is_named = |key: &str, value: &Spanned<DeValue<'_>>| {
+            value.get_ref().is_table() && keys::SERVER.iter().all(|known| known.name != key)
+        };
+        let own: DeTable<'_> = table
+            .iter()
+            .filter(|(key, value)| !is_named(key.get_ref(), value))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        self.all = Some(server(reader, "[server]", &own, self.all.take().unwrap_or_default()));
+        for (name, value) in table.iter().filter(|(key, value)| is_named(key.get_ref(), value)) {
+            let Some(table) = value.get_ref().as_table() else { continue };
+            let is_part = |character: char| character.is_ascii_alphanumeric() || "_-.".contains(character);
+            if !name.get_ref().chars().all(is_part) || name.get_ref().starts_with(['.', '_']) {
+                let message = format!("`{}` cannot be a server's name", name.get_ref());
+                let help = "name it with letters, digits, `-`, `_` and `.`, a letter or digit first: it is \
+                            a directory";
+                reader.finding(Code::InvalidName, name.span(), message, "not a name", Some(help.into()));
+            }
+            let title = format!("[server.{}]", name.get_ref());
+            let base = self.named.shift_remove(&**name.get_ref()).unwrap_or_default();
+            let declared = server(reader, &title, table, base);
+            self.named.insert(name.get_ref().to_string(), declared);
+        }
+    }
+
+    /// The servers by their names; that of a plain `[server]` has an empty one.
+    pub fn finish(self) -> IndexMap<String, ServerAddress> {
+        if self.named.is_empty() {
+            return self.all.into_iter().map(|server| (String::new(), server)).collect();
+        }
+        let all = self.all.unwrap_or_default();
+        let filled = |server: ServerAddress| ServerAddress {
+            address: server.address.or_else(|| all.address.clone()),
+            user: server.user.or_else(|| all.user.clone()),
+            secret: server.secret.or_else(|| all.secret.clone()),
+            plain_login: server.plain_login.or(all.plain_login),
+        };
+        self.named.into_iter().map(|(name, server)| (name, filled(server))).collect()
+    }
+}
+
+/// Reads the keys of a server; what they do not say is as in `base`.
+fn server(reader: &mut Reader, title: &str, table: &DeTable<'_>, base: ServerAddress) -> ServerAddress {
+    let section = Section::open(reader, title, table, keys::SERVER);
     let address = section.text(reader, "address");
     if let Some(Text { value, span }) = &address
         && let Err(error) = value.parse::<crate::ami::Address>()
@@ -70,7 +123,7 @@ pub fn server(
     }
     let plain_login = match section.text(reader, "login") {
         None => base.plain_login,
-        Some(login) if login.value == "plain" => true,
+        Some(login) if login.value == "plain" => Some(true),
         Some(login) => {
             if login.value != "md5" {
                 let help = Some("write `md5`, which keeps the secret off the wire, or `plain`".into());
@@ -82,15 +135,15 @@ pub fn server(
                     help,
                 );
             }
-            false
+            Some(false)
         }
     };
-    Some(ServerAddress {
+    ServerAddress {
         address: address.map(|text| text.value).or(base.address),
         user: section.text(reader, "user").map(|text| text.value).or(base.user),
         secret: section.get("secret").and_then(|value| secret(reader, value)).or(base.secret),
         plain_login,
-    })
+    }
 }
 
 /// Reads where a secret comes from.

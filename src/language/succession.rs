@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::model::{Content, Model, Printed, Query, QueryId, Question, Refresh};
+use super::model::{Model, Query, QueryId, Question, Refresh};
 use super::source::{Place, TreeSource};
 
 /// Which queries of a model are the same as in the one before it.
@@ -53,18 +53,14 @@ impl Model {
         for query in &mut self.queries {
             query.needs.iter_mut().for_each(renumber);
             query.refresh.one.iter_mut().for_each(renumber);
+            query.copies = query.copies.iter().map(|id| numbers[id.0]).collect();
             if let Question::Any(members) = &mut query.question {
                 members.iter_mut().for_each(renumber);
             }
         }
-        self.query_names.values_mut().for_each(renumber);
+        self.query_names.values_mut().chain(self.names.values_mut()).for_each(renumber);
         for entry in &mut self.entries {
-            match &mut entry.content {
-                Content::Template { result: Some(id), .. }
-                | Content::Raw(id)
-                | Content::Printed { value: Printed::Query(id), .. } => renumber(id),
-                _ => {}
-            }
+            entry.content.queries_mut().for_each(renumber);
         }
     }
 }
@@ -74,6 +70,8 @@ impl Query {
     fn gone() -> Query {
         Query {
             name: String::new(),
+            server: None,
+            copies: Arc::default(),
             place: Place { source: Arc::new(TreeSource::new("", "")), span: 0..0 },
             question: Question::Any(Vec::new()),
             parser: None,
@@ -92,6 +90,7 @@ impl Query {
 #[cfg(test)]
 mod tests {
     use super::super::definition::tests::TREE;
+    use super::super::model::{Content, Printed};
     use super::*;
     use crate::query::recorded::model;
 

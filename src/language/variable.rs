@@ -7,6 +7,7 @@ use toml::de::{DeString, DeValue};
 
 use super::code::Code;
 use super::document::Section;
+use super::fleet;
 use super::keys;
 use super::load::Loader;
 use super::model::Variable;
@@ -53,6 +54,11 @@ fn variable(
         loader.reader.finding(Code::NoRecords, name.span(), message, "`in` is missing", help);
         return None;
     };
+    if loader.is_fleet() && binding == fleet::SERVER && records.value.trim() != fleet::SERVERS {
+        let help = Some("let it range over `servers`, or name it otherwise".into());
+        let message = "`server` stands for one of the servers";
+        loader.reader.finding(Code::ReservedName, name.span(), message, "taken", help);
+    }
     let expression = loader.expression(&records, None, vec![], None)?;
     let filter = section.text(&mut loader.reader, "where");
     let filter = filter.and_then(|text| loader.condition(&text, None, "it leaves no record"));

@@ -56,7 +56,7 @@ impl Queries {
             for need in &query.needs {
                 self.fulfil(*need).await;
             }
-            match self.told(&cell.inquiry, query.timeout, urgency).await {
+            match self.told(cell.query, &cell.inquiry, query.timeout, urgency).await {
                 Some(told) => {
                     self.settle_cell(&cell, &told);
                     self.cells_alike(&cell).iter().for_each(|other| self.settle_cell(other, &told));
@@ -113,7 +113,7 @@ impl Queries {
     /// is noted and keeps nobody from asking on.
     async fn fulfil(self: &Arc<Self>, need: QueryId) {
         let query = self.model().query(need);
-        let all = |reads: &Reads| self.every_binding(&query.parameters, reads);
+        let all = |reads: &Reads| self.every_binding(need, &query.parameters, reads);
         let bindings = match self.settle(query.timeout, all).await {
             Ok((bindings, _)) => bindings,
             Err(error) => {
@@ -136,13 +136,14 @@ impl Queries {
         }
     }
 
-    /// Every combination of records of these template variables.
+    /// Every combination of records of these template variables, for a query.
     fn every_binding(
         self: &Arc<Self>,
+        id: QueryId,
         parameters: &[String],
         reads: &Reads,
     ) -> Result<Vec<Bindings>, Unready> {
-        let mut all = vec![Bindings::none()];
+        let mut all = vec![self.home(id)];
         for parameter in parameters {
             let Some(variable) =
                 self.model().variables.iter().find(|variable| variable.binding == *parameter)

@@ -10,7 +10,7 @@ use super::queries::Queries;
 use super::reads::{Reads, Unready};
 use super::scope::{Bindings, Scope};
 use crate::ami::Action;
-use crate::language::{Question, TemplateName, Write};
+use crate::language::{Question, ServerId, TemplateName, Write};
 use crate::parse::text;
 
 /// What the server said to an input.
@@ -52,7 +52,11 @@ impl Queries {
                 }
                 Ok(action)
             }
-            Question::Data { .. } | Question::Origin(_) | Question::Any(_) | Question::Value(_) => {
+            Question::Data { .. }
+            | Question::Origin(_)
+            | Question::Any(_)
+            | Question::Value(_)
+            | Question::Servers => {
                 let message = "does nothing".to_owned();
                 Err(QueryError::Template { place: place.into(), message }.into())
             }
@@ -63,10 +67,17 @@ impl Queries {
     ///
     /// # Errors
     /// Why there is no answer. Unless there was no connection, it is not known what was done.
-    pub async fn act(&self, place: &str, write: &Write, action: Action) -> Result<Said, QueryError> {
+    pub async fn act(
+        &self,
+        server: Option<ServerId>,
+        place: &str,
+        write: &Write,
+        action: Action,
+    ) -> Result<Said, QueryError> {
         let query: Arc<str> = place.into();
-        let Some(server) = &self.server else { return Err(QueryError::NoServer { query }) };
-        let answer = server.ask(action, write.timeout).await;
+        let connection = server.and_then(|server| self.connections.get(server.0));
+        let Some(connection) = connection else { return Err(QueryError::NoServer { query }) };
+        let answer = connection.server.ask(action, write.timeout).await;
         let answer = answer.map_err(|error| QueryError::NoAnswer { query: Arc::clone(&query), error })?;
         let output = answer.output();
         let refusal = refused(query, &answer, output.as_ref());

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::queries::Queries;
 use crate::ami::Message;
-use crate::language::{QueryId, Trigger, error_text, to_template};
+use crate::language::{QueryId, ServerId, Trigger, error_text, to_template};
 use crate::parse::headers;
 use crate::parse::value::Shapes;
 
@@ -22,13 +22,17 @@ const AFTERWARDS: Duration = Duration::from_millis(100);
 const EARLY: usize = 10_000;
 
 impl Queries {
-    /// Follows these events until the server is gone, marking as stale what they concern.
-    pub(super) async fn follow_events(self: &Arc<Self>, events: Option<Receiver<Arc<Message>>>) {
-        let Some(mut events) = events else { return };
-        let concerned = self.concerned_by_event();
+    /// Follows these events of a server until it is gone, marking as stale what they concern.
+    pub(super) async fn follow_events(
+        self: &Arc<Self>,
+        server: ServerId,
+        mut events: Receiver<Arc<Message>>,
+    ) {
+        let connection = &self.connections[server.0];
+        let concerned = self.concerned_by_events(server);
         let mut early: VecDeque<(Instant, Arc<Message>)> = VecDeque::new();
         loop {
-            self.counters.early.store(early.len(), Ordering::Relaxed);
+            connection.early.store(early.len(), Ordering::Relaxed);
             let due = early.front().map(|(due, _)| *due);
             let received = tokio::select! {
                 received = events.recv() => received,
@@ -72,9 +76,10 @@ impl Queries {
         concerned.values().flatten().for_each(|concern| self.invalidate(concern.query));
     }
 
-    fn concerned_by_event(&self) -> HashMap<&str, Vec<Concern<'_>>> {
+    fn concerned_by_events(&self, server: ServerId) -> HashMap<&str, Vec<Concern<'_>>> {
         let mut concerned: HashMap<&str, Vec<Concern<'_>>> = HashMap::new();
-        for (index, query) in self.model().queries.iter().enumerate() {
+        let queries = self.model().queries.iter().enumerate();
+        for (index, query) in queries.filter(|(_, query)| query.server.is_none_or(|own| own == server)) {
             let outdates = query.refresh.on.iter().map(|trigger| (trigger, false));
             let finds = query.refresh.finds.iter().map(|trigger| (trigger, true));
             for (trigger, finds) in outdates.chain(finds) {

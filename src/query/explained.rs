@@ -79,10 +79,10 @@ impl Queries {
         reads: &Reads,
     ) -> Result<Option<Inquiry>, Unready> {
         let query = self.model().query(id);
-        match &query.question {
-            Question::Any(_) | Question::Value(_) => Ok(None),
-            _ => self.inquiry(query, bindings, reads).map(Some),
+        if query.question.is_derived() {
+            return Ok(None);
         }
+        self.inquiry(query, bindings, reads).map(Some)
     }
 
     /// The one of the members of an `any` that answers; none if none of them can, if `id` has none, or if
@@ -123,7 +123,7 @@ impl Queries {
     pub fn supply(&self, id: QueryId, result: Result<Value, QueryError>) {
         let key = self.model().query(id).key.clone();
         let outcome = result.map(|value| Arc::new(Snapshot::new(value, Bytes::new(), key)));
-        self.table(id).supply(outcome, self.connection());
+        self.table(id).supply(outcome, self.epoch_of(id));
     }
 }
 

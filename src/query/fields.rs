@@ -112,9 +112,9 @@ impl Queries {
         source: &Arc<Snapshot>,
         reads: &Reads,
     ) -> Result<Arc<Snapshot>, Unready> {
-        let none = Bindings::none();
+        let home = self.home(id);
         let Value::List(rows) = &source.value else {
-            let value = self.with_fields(id, query, source.value.clone(), &none, reads)?;
+            let value = self.with_fields(id, query, source.value.clone(), &home, reads)?;
             return Ok(self.successor(query, stages.result.as_ref(), value, source.raw.clone()));
         };
         let before = stages.source.as_ref().zip(stages.result.clone());
@@ -134,7 +134,7 @@ impl Queries {
             }
             None => (vec![Value::Null; rows.len()], (0..rows.len()).collect()),
         };
-        let mut computation = self.field_computation(query, &none, reads)?;
+        let mut computation = self.field_computation(query, &home, reads)?;
         let mut shapes = Shapes::new();
         let mut changed = Vec::new();
         let mut lacks = false;

@@ -69,7 +69,7 @@ impl Gentle {
             Some(told) => told,
             None => {
                 let timeout = self.queries.model().query(query).timeout;
-                self.queries.told(inquiry, timeout, Urgency::Interactive).await?
+                self.queries.told(query, inquiry, timeout, Urgency::Interactive).await?
             }
         };
         self.asked.insert(query, (inquiry.clone(), told.clone()));
@@ -102,7 +102,7 @@ impl Gentle {
                 let nothing = crate::language::to_template(&crate::parse::value::Value::default());
                 self.queries.model().templates.render(name, nothing).ok()
             }
-            Question::Origin(_) | Question::Any(_) | Question::Value(_) => None,
+            Question::Origin(_) | Question::Any(_) | Question::Value(_) | Question::Servers => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::queries::Queries;
 use super::reads::{Reads, Unready};
 use super::scope::{Bindings, Scope};
 use crate::ami::{Action, Answer, AskError};
-use crate::language::{Origin, Query, Question, TemplateName};
+use crate::language::{Origin, Query, QueryId, Question, TemplateName};
 use crate::origin::{Content, OriginError, Request, RequestError};
 
 /// What stands for the session of what is not told by a server, and so is never lost with a connection.
@@ -88,17 +88,24 @@ impl Queries {
         })
     }
 
-    /// Has an inquiry answered, or joins the same one in flight; none if there is no server to answer it.
-    pub(super) async fn told(&self, inquiry: &Inquiry, deadline: Duration, urgency: Urgency) -> Option<Told> {
+    /// Has an inquiry of a query answered, or joins the same one in flight; none if there is no server to answer it.
+    pub(super) async fn told(
+        &self,
+        id: QueryId,
+        inquiry: &Inquiry,
+        deadline: Duration,
+        urgency: Urgency,
+    ) -> Option<Told> {
         match inquiry {
             Inquiry::Action(action) => {
-                let server = self.server.as_ref()?;
+                let connection = self.connection_of(id)?;
                 let send = || async {
                     let asked = Instant::now();
-                    let reply = Reply::Answer(server.ask(action.clone(), deadline).await.map(Arc::new));
-                    Told { reply, asked, session: server.session() }
+                    let reply =
+                        Reply::Answer(connection.server.ask(action.clone(), deadline).await.map(Arc::new));
+                    Told { reply, asked, session: connection.session() }
                 };
-                Some(self.asking.ask(inquiry, urgency, send).await)
+                Some(connection.asking.ask(inquiry, urgency, send).await)
             }
             Inquiry::Request(request) => {
                 let send = || async {

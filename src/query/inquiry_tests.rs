@@ -69,8 +69,8 @@ any = ["again", "notes"]
 "#;
 
 fn queries(files: &Arc<Files>, server: Option<&Arc<Recorded>>) -> Arc<Queries> {
-    let server = server.map(|server| Arc::clone(server) as Arc<dyn Server>);
-    Queries::with_origins(Arc::new(model(TREE)), server, Arc::clone(files) as Arc<dyn Origins>)
+    let servers = server.map(|server| Arc::clone(server) as Arc<dyn Server>).into_iter().collect();
+    Queries::with_origins(Arc::new(model(TREE)), servers, Arc::clone(files) as Arc<dyn Origins>)
 }
 
 #[tokio::test]

@@ -1,11 +1,66 @@
-//! Whether there is a connection, and since when.
+//! The connections to servers: whether there is one, and since when.
 
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
+use super::asking::Asking;
 use super::queries::Queries;
+use super::scope::Bindings;
+use super::server::Server;
+use crate::language::{QueryId, ServerId};
 
-/// The connection as it was last seen.
+/// Sessions of a server that takes another's place are counted from so much further on.
+const SESSIONS: u64 = 1 << 32;
+
+/// A server, and what passes between it and the queries.
+pub struct Connection {
+    /// The server.
+    pub server: Arc<dyn Server>,
+    /// The questions on their way to it.
+    pub asking: Asking,
+    /// Events of it that are to be looked at once more in a moment.
+    pub early: AtomicUsize,
+    link: Mutex<Link>,
+    first_session: u64,
+}
+
+impl Connection {
+    /// To a server that nothing was asked yet.
+    pub fn new(server: Arc<dyn Server>) -> Connection {
+        let (asking, early, link) = Default::default();
+        Connection { server, asking, early, link, first_session: 0 }
+    }
+
+    /// To a server that takes the place of this one's: no session of it is one of this one's.
+    pub fn replaced_by(&self, server: Arc<dyn Server>) -> Connection {
+        let first_session = self.first_session + SESSIONS;
+        Connection { first_session, ..Connection::new(server) }
+    }
+
+    /// The number of the present session; none while there is no connection.
+    pub fn session(&self) -> Option<u64> {
+        Some(self.first_session + self.server.session()?)
+    }
+
+    /// Waits until the session may be another than `known`.
+    pub async fn session_changes(&self, known: Option<u64>) {
+        let known = known.and_then(|known| known.checked_sub(self.first_session));
+        self.server.session_changes(known).await;
+    }
+
+    /// The connection as it is now.
+    pub fn link_now(&self) -> Link {
+        let session = self.session();
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if link.session != session {
+            *link = Link { session, epoch: link.epoch + 1, ..Link::default() };
+        }
+        *link
+    }
+}
+
+/// A connection as it was last seen.
 #[derive(Debug, Clone, Copy)]
 pub struct Link {
     /// The number of the session; none while there is no connection.
@@ -14,11 +69,13 @@ pub struct Link {
     pub epoch: u64,
     /// Since when it is so.
     since: Instant,
+    /// The same by the clock on the wall.
+    pub at: SystemTime,
 }
 
 impl Default for Link {
     fn default() -> Link {
-        Link { session: None, epoch: 0, since: Instant::now() }
+        Link { session: None, epoch: 0, since: Instant::now(), at: SystemTime::now() }
     }
 }
 
@@ -35,18 +92,45 @@ impl Link {
 }
 
 impl Queries {
-    /// The connection as it is now.
-    pub(super) fn link_now(&self) -> Link {
-        let session = self.server.as_ref().and_then(|server| server.session());
-        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-        if link.session != session {
-            *link = Link { session, epoch: link.epoch + 1, since: Instant::now() };
-        }
-        *link
+    /// The connection that a query asks over; none if there is none, or if it is no server's own.
+    pub(super) fn connection_of(&self, id: QueryId) -> Option<&Arc<Connection>> {
+        self.connections.get(self.model().query(id).server?.0)
     }
 
-    /// Grows with every connection and every loss of one.
-    pub fn connection(&self) -> u64 {
-        self.link_now().epoch
+    /// The connection that a query asks over, as it is now.
+    pub(super) fn link_of(&self, id: QueryId) -> Link {
+        self.connection_of(id).map_or_else(Link::default, |connection| connection.link_now())
+    }
+
+    /// Grows with every connection to the server of a query, and every loss of one; of a query that is no
+    /// server's own, with those to any.
+    pub(super) fn epoch_of(&self, id: QueryId) -> u64 {
+        self.epoch(self.model().query(id).server)
+    }
+
+    /// The same of a server, or of all.
+    pub fn epoch(&self, server: Option<ServerId>) -> u64 {
+        match server {
+            Some(server) => {
+                self.connections.get(server.0).map_or(0, |connection| connection.link_now().epoch)
+            }
+            None => self.connections.iter().map(|connection| connection.link_now().epoch).sum(),
+        }
+    }
+
+    /// The server that is meant where these are set; none if there are several, and none of them is.
+    pub fn server_of(&self, bindings: &Bindings) -> Option<ServerId> {
+        if !self.model().is_fleet() {
+            return Some(ServerId(0));
+        }
+        bindings.server().and_then(|name| self.model().server_named(name))
+    }
+
+    /// What is set for a query that is asked once: its server, if there are several.
+    pub(super) fn home(&self, id: QueryId) -> Bindings {
+        let model = self.model();
+        let server = model.query(id).server.filter(|_| model.is_fleet());
+        let named = server.and_then(|server| model.servers.get_index(server.0));
+        named.map_or_else(Bindings::none, |(name, _)| Bindings::of_server(name))
     }
 }

@@ -30,6 +30,7 @@ mod refresh;
 mod refreshed;
 mod scope;
 mod server;
+mod servers;
 mod snapshot;
 mod standing;
 mod table;

@@ -11,7 +11,7 @@ use super::asking::{Asking, Urgency};
 use super::cell::{Cell, Look};
 use super::error::{FailureKind, QueryError};
 use super::inquiry::Inquiry;
-use super::link::Link;
+use super::link::Connection;
 use super::reads::{Manner, Reads, Unready, Used};
 use super::scope::{Bindings, Scope, View};
 use super::server::Server;
@@ -20,7 +20,8 @@ use super::standing::Counters;
 use super::table::Table;
 use crate::ami::Action;
 use crate::language::{
-    Expression, Model, Query, QueryId, Question, Succession, TemplateName, error_text, from_template,
+    Expression, Model, Query, QueryId, Question, ServerId, Succession, TemplateName, error_text,
+    from_template,
 };
 use crate::origin::{Local, Origins};
 use crate::parse::text;
@@ -40,14 +41,13 @@ const SEARCH_ALL: &[u8] = b" 1=1";
 /// Every query of a tree, with the latest results.
 pub struct Queries {
     model: Arc<Model>,
-    pub(super) server: Option<Arc<dyn Server>>,
+    /// By the numbers of the servers.
+    pub(super) connections: Vec<Arc<Connection>>,
     states: Vec<Arc<QueryState>>,
     pub(super) agenda: Arc<Agenda>,
-    pub(super) asking: Arc<Asking>,
     pub(super) origins: Arc<dyn Origins>,
     /// What is asked of these.
     pub(super) beside: Arc<Asking>,
-    pub(super) link: Arc<Mutex<Link>>,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -114,39 +114,53 @@ impl Queries {
     /// The queries of a model, to be answered by `server`, and what is beside it by this machine, which runs
     /// no programs.
     pub fn new(model: Arc<Model>, server: Option<Arc<dyn Server>>) -> Arc<Queries> {
-        Queries::with_origins(model, server, Arc::new(Local::new(false)))
+        Queries::on(model, server.into_iter().collect())
     }
 
-    /// The same, with what is beside the server answered by `origins`.
+    /// The same on its servers, in the order of the tree file.
+    pub fn on(model: Arc<Model>, servers: Vec<Arc<dyn Server>>) -> Arc<Queries> {
+        Queries::with_origins(model, servers, Arc::new(Local::new(false)))
+    }
+
+    /// The same, with what is beside the servers answered by `origins`.
     pub fn with_origins(
         model: Arc<Model>,
-        server: Option<Arc<dyn Server>>,
+        servers: Vec<Arc<dyn Server>>,
         origins: Arc<dyn Origins>,
     ) -> Arc<Queries> {
         let states = (0..model.queries.len()).map(|index| Arc::new(QueryState::new(&model, QueryId(index))));
         let states = states.collect();
-        let (agenda, asking, beside, link, counters) = Default::default();
-        Arc::new(Queries { model, server, states, agenda, asking, origins, beside, link, counters })
+        let connections = servers.into_iter().map(|server| Arc::new(Connection::new(server))).collect();
+        let (agenda, beside, counters) = Default::default();
+        Arc::new(Queries { model, connections, states, agenda, origins, beside, counters })
     }
 
-    /// The queries of a model that succeeds this one's, on the same connection: what is known of those that
-    /// are the same stays known.
-    pub fn succeeded_by(&self, succession: Succession) -> Arc<Queries> {
+    /// The queries of a model that succeeds this one's: what is known of those that are the same stays known.
+    /// Of several servers, those are asked from now on that are given here; else those of the same name as before.
+    pub fn succeeded_by(&self, succession: Succession, servers: &[Option<Arc<dyn Server>>]) -> Arc<Queries> {
         let Succession { model, same } = succession;
         let states = same.iter().enumerate().map(|(index, same)| match same {
             true => Arc::clone(&self.states[index]),
             false => Arc::new(QueryState::new(&model, QueryId(index))),
         });
         let states = states.collect();
+        let names = model.servers.keys().enumerate().filter(|_| model.is_fleet());
+        let named = names.filter_map(|(index, name)| {
+            let before = self.model.server_named(name).and_then(|id| self.connections.get(id.0));
+            match (servers.get(index).cloned().flatten(), before) {
+                (Some(server), Some(before)) => Some(Arc::new(before.replaced_by(server))),
+                (Some(server), None) => Some(Arc::new(Connection::new(server))),
+                (None, before) => before.cloned(),
+            }
+        });
+        let connections = if model.is_fleet() { named.collect() } else { self.connections.clone() };
         Arc::new(Queries {
             states,
+            connections,
             model: Arc::new(model),
-            server: self.server.clone(),
             agenda: Arc::clone(&self.agenda),
-            asking: Arc::clone(&self.asking),
             origins: Arc::clone(&self.origins),
             beside: Arc::clone(&self.beside),
-            link: Arc::clone(&self.link),
             counters: Arc::clone(&self.counters),
         })
     }
@@ -165,8 +179,8 @@ impl Queries {
     }
 
     /// The query that an expression names, if it does nothing else and the query is asked once.
-    pub fn named_table(&self, expression: &Expression) -> Option<QueryId> {
-        let id = *self.model.query_names.get(expression.text.trim())?;
+    pub fn named_table(&self, expression: &Expression, server: Option<ServerId>) -> Option<QueryId> {
+        let id = self.model.query_named(expression.text.trim(), server)?;
         self.model.query(id).parameters.is_empty().then_some(id)
     }
 
@@ -355,7 +369,7 @@ impl Queries {
                 }
                 Ok(action)
             }
-            Question::Origin(_) | Question::Any(_) | Question::Value(_) => {
+            Question::Origin(_) | Question::Any(_) | Question::Value(_) | Question::Servers => {
                 let error = QueryError::Template {
                     place: query.name.as_str().into(),
                     message: "asks nothing itself".into(),
@@ -410,7 +424,9 @@ impl Queries {
 
     /// The same question of other queries, where events made the answer stale: they need not ask it too.
     pub(super) fn cells_alike(&self, cell: &Cell) -> Vec<Arc<Cell>> {
-        let others = (0..self.states.len()).map(QueryId).filter(|id| *id != cell.query);
+        let server = self.model.query(cell.query).server;
+        let is_other = |id: &QueryId| *id != cell.query && self.model.query(*id).server == server;
+        let others = (0..self.states.len()).map(QueryId).filter(is_other);
         let alike = others.filter_map(|id| self.known_cell(id, &cell.inquiry));
         alike.filter(|cell| cell.is_invalidated()).collect()
     }

@@ -2,9 +2,11 @@
 //! from their answers.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
 
 use super::agenda::{Agenda, Marked};
 use super::asking::Urgency;
@@ -14,7 +16,7 @@ use super::inquiry::Inquiry;
 use super::queries::Queries;
 use super::reads::{Manner, Reads, Unready};
 use super::table::Table;
-use crate::language::QueryId;
+use crate::language::{QueryId, ServerId};
 
 /// In a storm, what comes within that time is looked at together.
 pub const DEBOUNCE: Duration = Duration::from_millis(5);
@@ -54,18 +56,22 @@ impl Drop for Taken<'_> {
 }
 
 impl Queries {
-    /// Follows the server's events and connections, and changes of files, and keeps fresh what `keeper` keeps, until the
-    /// server is gone. To be run as a task of its own; no event is missed from this call on.
+    /// Follows the servers' events and connections, and changes of files, and keeps fresh what `keeper` keeps,
+    /// until the servers are gone. To be run as a task of its own; no event is missed from this call on.
     pub fn follow(self: Arc<Self>, keeper: Keeper) -> impl Future<Output = ()> + Send + use<> {
-        let events = self.server.as_ref().map(|server| server.events());
+        let events: Vec<_> = self.connections.iter().map(|connection| connection.server.events()).collect();
         let changes = self.changes();
         async move {
-            tokio::join!(
-                self.follow_events(events),
-                self.follow_changes(changes),
-                self.refresh(&keeper),
-                self.follow_link(&keeper)
-            );
+            let keeper = Arc::new(keeper);
+            // ends with this
+            let mut following = JoinSet::new();
+            for (server, events) in events.into_iter().enumerate() {
+                let (queries, keeper, server) = (Arc::clone(&self), Arc::clone(&keeper), ServerId(server));
+                following.spawn(async move {
+                    tokio::join!(queries.follow_events(server, events), queries.follow_link(server, &keeper))
+                });
+            }
+            tokio::join!(self.follow_changes(changes), self.refresh(&keeper));
         }
     }
 
@@ -75,10 +81,9 @@ impl Queries {
             let id = QueryId(index);
             !self.table(id).is_asking() && !self.cells(id).iter().any(|cell| cell.is_refreshing())
         };
-        let early = self.counters.early.load(Ordering::Relaxed);
-        early == 0
+        let mut connections = self.connections.iter();
+        connections.all(|one| one.early.load(Ordering::Relaxed) == 0 && one.asking.is_idle())
             && self.agenda.is_empty()
-            && self.asking.is_idle()
             && self.beside.is_idle()
             && (0..self.model().queries.len()).all(is_still)
     }
@@ -124,9 +129,10 @@ impl Queries {
         let begun = Instant::now();
         tokio::spawn(async move {
             tokio::time::sleep(cell.rest()).await;
-            let turn = match &cell.inquiry {
-                Inquiry::Action(_) => queries.asking.turn().await,
-                Inquiry::Request(_) => queries.beside.turn().await,
+            let turn = match (&cell.inquiry, queries.connection_of(cell.query)) {
+                (Inquiry::Request(_), _) => queries.beside.turn().await,
+                (Inquiry::Action(_), Some(connection)) => connection.asking.turn().await,
+                (Inquiry::Action(_), None) => None,
             };
             // another query may have asked the same meanwhile
             if cell.asked().is_none_or(|asked| asked < begun) {
@@ -197,46 +203,45 @@ impl Queries {
         });
     }
 
-    /// Looks after the connection: what is kept from before is asked for again with a new one, and
+    /// Looks after a connection: what is kept from before is asked for again with a new one, and
     /// becomes too old without one.
-    async fn follow_link(self: &Arc<Self>, keeper: &Keeper) {
-        let Some(server) = &self.server else { return };
+    async fn follow_link(self: &Arc<Self>, server: ServerId, keeper: &Keeper) {
+        let connection = &self.connections[server.0];
         loop {
-            let link = self.link_now();
+            let link = connection.link_now();
             let again = link.epoch > 1;
             if again && link.session.is_some() {
-                for index in 0..self.model().queries.len() {
-                    if self.model().query(QueryId(index)).parameters.is_empty() {
-                        let cells = self.cells(QueryId(index)).into_iter();
-                        let of_server = cells.filter(|cell| matches!(cell.inquiry, Inquiry::Action(_)));
-                        of_server.for_each(|cell| self.plan(&cell));
+                for (index, query) in self.model().queries.iter().enumerate() {
+                    let asks = query.server == Some(server) && query.question.is_of_server();
+                    if asks && query.parameters.is_empty() {
+                        self.cells(QueryId(index)).iter().for_each(|cell| self.plan(cell));
                     }
                 }
+            }
+            if let Some(list) = self.model().list_of_servers() {
+                self.mark([Dependent::Table(list)]);
             }
             if again {
                 self.look_again(keeper, Outdated::All);
             }
-            let changed = server.session_changes(link.session);
-            if link.down_since().is_some() {
-                tokio::select! {
+            let changed = connection.session_changes(link.session);
+            match link.down_since() {
+                Some(lost) => tokio::select! {
                     () = changed => {}
-                    () = self.tell_when_too_old(keeper) => {}
-                }
-            } else {
-                changed.await;
+                    () = self.tell_when_too_old(lost, keeper) => {}
+                },
+                None => changed.await,
             }
         }
     }
 
     /// Without a connection: at each age at which some answers are not shown any more.
-    async fn tell_when_too_old(&self, keeper: &Keeper) {
+    async fn tell_when_too_old(&self, lost: Instant, keeper: &Keeper) {
         let mut ages: Vec<Duration> = self.model().queries.iter().map(|query| query.max_stale).collect();
         ages.sort_unstable();
         ages.dedup();
-        let lost = self.link.lock().unwrap_or_else(PoisonError::into_inner).down_since();
         for age in ages {
-            let passed = lost.map_or(Duration::ZERO, |lost| lost.elapsed());
-            tokio::time::sleep(age.saturating_sub(passed)).await;
+            tokio::time::sleep(age.saturating_sub(lost.elapsed())).await;
             self.look_again(keeper, Outdated::All);
         }
         std::future::pending::<()>().await;

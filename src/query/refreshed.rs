@@ -137,7 +137,7 @@ impl Queries {
     fn record_of_list(&self, one: QueryId, key: &Arc<str>, record: &Value) -> Bindings {
         let variable = self.model().query(one).parameters.first().map_or("", String::as_str).into();
         let (name, key, value) = (escape(key).into(), Arc::clone(key), record.clone());
-        Bindings::none().with(Binding { variable, name, key, value, origin: None })
+        self.home(one).with(Binding { variable, name, key, value, origin: None })
     }
 
     /// Has the whole list asked for: now, if it `waits`, else when it is its turn.

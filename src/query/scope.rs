@@ -10,9 +10,10 @@ use minijinja::{Error, ErrorKind};
 use super::caller::Caller;
 use super::queries::Queries;
 use super::reads::{Reads, Unready};
+use super::servers::{AllServers, OneServer};
 use super::snapshot::Snapshot;
 use super::table::Table;
-use crate::language::{Bound, to_template};
+use crate::language::{Bound, QueryId, SERVER, to_template};
 use crate::parse::value::Value;
 
 /// A path variable's record.
@@ -38,6 +39,17 @@ impl Bindings {
     /// None.
     pub fn none() -> Bindings {
         Bindings::default()
+    }
+
+    /// One of several servers alone.
+    pub(super) fn of_server(name: &str) -> Bindings {
+        let (variable, name, value) = (SERVER.into(), Arc::from(name), Value::Text(name.into()));
+        Bindings::none().with(Binding { variable, key: Arc::clone(&name), name, value, origin: None })
+    }
+
+    /// The name of one of several servers, if it is set.
+    pub(super) fn server(&self) -> Option<&Arc<str>> {
+        self.get(SERVER).map(|binding| &binding.key)
     }
 
     /// These and one more, innermost.
@@ -97,10 +109,10 @@ impl Hash for Bindings {
 /// The context of one run of a template or expression.
 #[derive(Clone)]
 pub struct Scope {
-    queries: Arc<Queries>,
-    bindings: Bindings,
+    pub(super) queries: Arc<Queries>,
+    pub(super) bindings: Bindings,
     also: Option<(&'static str, minijinja::Value)>,
-    reads: Reads,
+    pub(super) reads: Reads,
 }
 
 impl Scope {
@@ -144,6 +156,9 @@ impl Object for Scope {
             return Some(value.clone());
         }
         if let Some(binding) = self.bindings.get(key) {
+            if key == SERVER && self.queries.model().is_fleet() {
+                return Some(OneServer::new(Scope::clone(self), Arc::clone(&binding.key)).template_value());
+            }
             self.note(binding);
             return Some(minijinja::Value::from_object(Bound::new(
                 Arc::clone(&binding.name),
@@ -153,20 +168,40 @@ impl Object for Scope {
         if key == "caller" {
             return self.reads.caller().map(Caller::template_value);
         }
-        let query = *self.queries.model().query_names.get(key)?;
-        Some(match self.queries.view(query, &self.bindings, &self.reads) {
-            Ok(view) => view.template_value(&self.reads),
-            Err(unready) => {
-                if let Unready::Failed(error) = &unready {
-                    self.reads.fail(error.clone());
-                }
-                minijinja::Value::from(Error::new(ErrorKind::InvalidOperation, unready.to_string()))
-            }
-        })
+        let query = self.queries.model().query_named(key, self.queries.server_of(&self.bindings))?;
+        if Some(query) == self.queries.model().list_of_servers() {
+            return Some(minijinja::Value::from_object(AllServers { scope: Scope::clone(self) }));
+        }
+        Some(self.read(query))
     }
 }
 
 impl Scope {
+    /// A query's result, or that there is none, as a template sees it.
+    pub(super) fn read(&self, query: QueryId) -> minijinja::Value {
+        self.read_as(query, |view| view.template_value(&self.reads))
+    }
+
+    /// What somebody makes of a query's result, or that there is none.
+    pub(super) fn read_as(
+        &self,
+        query: QueryId,
+        value: impl FnOnce(View) -> minijinja::Value,
+    ) -> minijinja::Value {
+        self.queries.view(query, &self.bindings, &self.reads).map(value).unwrap_or_else(|unready| {
+            if let Unready::Failed(error) = &unready {
+                self.reads.fail(error.clone());
+            }
+            minijinja::Value::from(Error::new(ErrorKind::InvalidOperation, unready.to_string()))
+        })
+    }
+
+    /// The same scope on one of several servers.
+    pub(super) fn on(&self, server: &str) -> Scope {
+        let bindings = self.bindings.with(Bindings::of_server(server).0[0].clone());
+        Scope { bindings, ..self.clone() }
+    }
+
     /// Notes that a path variable's record is read. Of two with one key only one can be told by it.
     fn note(&self, binding: &Binding) {
         let Some((table, version)) = &binding.origin else { return };

@@ -1,10 +1,12 @@
 //! How results stand: how old they are, whether they are fresh, and what went wrong.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::cell::Standing;
+use super::link::Connection;
 use super::queries::Queries;
 use super::reads::{Manner, Used};
 use crate::language::QueryId;
@@ -63,8 +65,6 @@ pub struct ContentStanding {
 #[derive(Debug, Default)]
 pub struct Counters {
     pub(super) events: AtomicU64,
-    /// Of these, how many are to be looked at once more in a moment.
-    pub(super) early: AtomicUsize,
 }
 
 impl Queries {
@@ -114,26 +114,26 @@ impl Queries {
         }
     }
 
-    /// The connection in words.
-    pub fn server_standing(&self) -> String {
-        let Some(server) = &self.server else { return "none".to_owned() };
-        let link = self.link_now();
-        let since = match (link.session, link.down_since()) {
-            (Some(session), _) => format!("session {session}, for {} s", link.age().as_secs()),
-            (None, Some(down)) => format!("down for {} s", down.elapsed().as_secs()),
-            (None, None) => "not connected yet".to_owned(),
+    /// The connections in words, each with its server's name, which is empty if there is only one.
+    pub fn server_standings(&self) -> Vec<(&str, String)> {
+        let names = self.model().servers.keys().map(String::as_str).chain(std::iter::repeat(""));
+        let said = |connection: &Arc<Connection>| {
+            let link = connection.link_now();
+            let since = match (link.session, link.down_since()) {
+                (Some(session), _) => format!("session {session}, for {} s", link.age().as_secs()),
+                (None, Some(down)) => format!("down for {} s", down.elapsed().as_secs()),
+                (None, None) => "not connected yet".to_owned(),
+            };
+            format!("{}: {since}", connection.server.description())
         };
-        format!("{}: {since}", server.description())
+        names.zip(self.connections.iter().map(said)).collect()
     }
 
     /// How often what happened, by names.
     pub fn counters(&self) -> Vec<(&'static str, u64)> {
         let events = self.counters.events.load(Ordering::Relaxed);
-        vec![
-            ("ami_actions", self.asking.sent()),
-            ("ami_events", events),
-            ("other_questions", self.beside.sent()),
-        ]
+        let sent = self.connections.iter().map(|connection| connection.asking.sent()).sum();
+        vec![("ami_actions", sent), ("ami_events", events), ("other_questions", self.beside.sent())]
     }
 }
 

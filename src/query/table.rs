@@ -17,7 +17,7 @@ use super::cell::Outcome;
 use super::dependents::{Dependent, Dependents};
 use super::queries::Queries;
 use super::reads::{Manner, Reads, Unready, Used, same};
-use super::scope::{Bindings, Scope};
+use super::scope::Scope;
 use super::snapshot::Snapshot;
 use crate::language::{Query, QueryId, Question, from_template};
 use crate::parse::value::Value;
@@ -265,7 +265,7 @@ impl Queries {
     ) -> Result<(Arc<Table>, Outcome, u64), Unready> {
         let table = self.table(id);
         let mut state = table.state();
-        let link = self.connection();
+        let link = self.epoch_of(id);
         let concerned = !state.pending.is_empty();
         let waits = concerned && !self.is_patient_for(table, reads);
         if concerned && !waits && !table.is_looked_after() {
@@ -304,24 +304,28 @@ impl Queries {
         waits: bool,
     ) -> Result<Arc<Snapshot>, Unready> {
         let query = self.model().query(id);
+        let home = self.home(id);
         let State { stages, pending, sought, .. } = state;
         let source = match &query.question {
-            Question::Value(expression) => match self.named_table(expression) {
+            Question::Value(expression) => match self.named_table(expression, query.server) {
                 Some(named) => {
-                    let view = self.view(named, &Bindings::none(), reads)?;
+                    let view = self.view(named, &home, reads)?;
                     view.use_whole(reads);
                     view.snapshot
                 }
                 None => {
-                    let scope = Scope::new(self, &Bindings::none(), reads);
+                    let scope = Scope::new(self, &home, reads);
                     let value = self.evaluate(&query.name, expression, &scope, reads)?;
                     self.defined(query, &value)?;
                     let rows = from_template(&value);
                     self.successor(query, stages.source.as_ref(), rows, Default::default())
                 }
             },
+            Question::Servers => {
+                self.successor(query, stages.source.as_ref(), self.server_records(), Default::default())
+            }
             _ => {
-                let answer = self.answer(id, query, &Bindings::none(), reads)?;
+                let answer = self.answer(id, query, &home, reads)?;
                 match query.refresh.one {
                     Some(one) if answer.1.value.as_list().is_some() => {
                         let answer = (&answer.0, &answer.1);

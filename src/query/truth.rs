@@ -25,7 +25,7 @@ impl Queries {
         };
         let (session, down_since) = match &cell.inquiry {
             Inquiry::Action(_) => {
-                let link = self.link_now();
+                let link = self.link_of(cell.query);
                 (link.session, link.down_since())
             }
             Inquiry::Request(_) => (Some(BESIDE), None),
@@ -56,10 +56,9 @@ impl Queries {
 
     /// Whether everything that was used is still as it was.
     pub fn still_true(&self, used: &Used, manner: Manner) -> bool {
-        let link = self.link_now().epoch;
         used.cells.iter().all(|(cell, stamp)| cell.still(*stamp, &self.conditions(cell, manner)))
             && used.tables.iter().all(|read| {
-                read.table.is_current(link)
+                self.is_current(&read.table)
                     && (!read.whole || read.table.version() == read.version)
                     && read
                         .records
@@ -89,11 +88,15 @@ impl Queries {
             && used.tables.iter().all(|read| self.is_fresh(&read.table.used(), manner))
     }
 
+    /// Whether what is kept of a table may be given out as it is.
+    fn is_current(&self, table: &Table) -> bool {
+        table.is_current(self.epoch_of(table.query()))
+    }
+
     /// Whether the tables among what was used are those of that version still.
     pub fn are_current(&self, used: &Used) -> bool {
-        let link = self.connection();
         let mut whole = used.tables.iter().filter(|read| read.whole);
-        whole.all(|read| read.table.is_current(link) && read.table.version() == read.version)
+        whole.all(|read| self.is_current(&read.table) && read.table.version() == read.version)
     }
 
     /// Until when what was computed from these is true, if nothing happens; none if that is for ever.
@@ -113,7 +116,6 @@ impl Queries {
                 self.plan(cell);
             }
         }
-        let link = self.connection();
         for read in &used.tables {
             if read.whole {
                 read.table.add_dependent(dependent, None);
@@ -123,7 +125,7 @@ impl Queries {
                 read.table.add_dependent(dependent, Some(key));
                 latest &= same(read.table.record(key).as_ref(), value.as_ref());
             }
-            if !read.table.is_current(link) || read.table.is_left_alone() {
+            if !self.is_current(&read.table) || read.table.is_left_alone() {
                 self.agenda.add([Dependent::Table(read.table.query())]);
             }
         }

@@ -26,7 +26,7 @@ pub async fn run(case: &Case, model: Model) -> Vec<(usize, Failure)> {
     let replay = Arc::new(Replay::without_events(name, Recording::default()));
     let server = Arc::clone(&replay) as Arc<dyn Server>;
     let queries =
-        Queries::with_origins(Arc::new(model), Some(server), Arc::clone(&replay) as Arc<dyn Origins>);
+        Queries::with_origins(Arc::new(model), vec![server], Arc::clone(&replay) as Arc<dyn Origins>);
     let tree = Arc::new(Tree::new(queries));
     let (alive, following) = Alive::new(Arc::clone(&tree));
     tokio::spawn(following);

@@ -14,7 +14,7 @@ use super::layout::Layout;
 use super::lookup::Tree;
 use super::node::Node;
 use crate::ami::Action;
-use crate::language::{Content, Entry, Write};
+use crate::language::{Content, Entry, ServerId, Write};
 use crate::parse::text;
 use crate::query::{EventLog, EventLogs, LogFile, Reads};
 
@@ -74,7 +74,8 @@ impl Alive {
         let alive = |tree: &Tree| {
             let model = tree.queries().model();
             let entries = model.entries.iter().filter(|entry| entry.is_alive());
-            entries.map(|entry| (entry.path.clone(), model.definition_of_entry(entry))).collect::<Vec<_>>()
+            let entries = entries.map(|entry| (entry.path.clone(), model.definition_of_entry(entry)));
+            (entries.collect::<Vec<_>>(), model.servers.clone())
         };
         alive(one) == alive(other)
     }
@@ -94,7 +95,8 @@ impl Alive {
 
     /// The log at a node, if one stands there.
     pub fn log(&self, node: &Node) -> Option<&Arc<EventLog>> {
-        self.logs.get(&self.entry(node, |entry| entry.path.clone())?)
+        let server = self.tree().server_of(node).unwrap_or(ServerId(0));
+        self.logs.get(&self.entry(node, |entry| entry.path.clone())?, server)
     }
 
     /// The rotated files of the logs in a directory: their names, and whose they are.
@@ -152,7 +154,8 @@ impl Alive {
         }
         let place = self.place(node);
         let action = tree.settle(|reads| action(&tree, &place, write, node, &input, reads)).await?;
-        let said = tree.queries().act(&place, write, action).await.map_err(TreeError::from)?;
+        let said =
+            tree.queries().act(tree.server_of(node), &place, write, action).await.map_err(TreeError::from)?;
         let answer = LastAnswer { text: said.text, at: SystemTime::now() };
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(node.clone(), answer);
         said.refusal.map_or(Ok(()), |refusal| Err(TreeError::from(refusal).into()))

@@ -15,7 +15,7 @@ use std::time::Instant;
 use super::layout::PlaceId;
 use super::listing::{Listed, Listing, unique};
 use super::node::Node;
-use crate::language::escape;
+use crate::language::{ServerId, escape};
 use crate::parse::value::Value;
 use crate::query::{Besides, NamedRecord, Queries, Reads, Snapshot, Table, Used};
 
@@ -38,7 +38,9 @@ pub(super) struct State {
     pub used: Used,
     /// When it is to be looked at again although nothing happened.
     pub until: Option<Instant>,
-    /// Under which connection it was made.
+    /// The server that all of it is of; none if that cannot be said.
+    pub server: Option<ServerId>,
+    /// Under which connection to it was made.
     pub link: u64,
     names: HashMap<Arc<str>, Slot>,
     order: BTreeMap<u64, Arc<str>>,
@@ -175,7 +177,7 @@ impl Directory {
     /// Whether it may be read as it is.
     pub(super) fn is_current(&self, queries: &Queries) -> bool {
         let state = self.state();
-        let link = queries.connection();
+        let link = queries.epoch(state.server);
         !self.dirty.load(Ordering::Acquire)
             && state.known
             && (self.number.is_none() || state.link == link)

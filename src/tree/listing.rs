@@ -171,7 +171,7 @@ impl Tree {
         outer: &Bindings,
         reads: &Reads,
     ) -> Result<Ranged, Step> {
-        if let Some(id) = self.queries().named_table(&variable.records)
+        if let Some(id) = self.queries().named_table(&variable.records, self.queries().server_of(outer))
             && let Some(field) = &variable.key
         {
             let (view, used) = reads.apart(|own| self.queries().view(id, &Bindings::none(), own));

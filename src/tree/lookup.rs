@@ -12,7 +12,7 @@ use super::layout::{Kind, Layout, Place};
 use super::listing::{Listed, Listing, bind};
 use super::node::Node;
 use super::render::Rendered;
-use crate::language::{Attributes, OnError};
+use crate::language::{Attributes, OnError, SERVER, ServerId};
 use crate::query::{Bindings, Dependent, Manner, Queries, QueryError, Reads, Unready, Used};
 
 /// How often answers may show that others are lacking, before what is prepared is given up.
@@ -106,6 +106,22 @@ impl Tree {
         Some((Node { place: above, names: Arc::clone(&node.names) }, name.as_str().into()))
     }
 
+    /// The server that a node is of; none if there are several and its path names none.
+    pub fn server_of(&self, node: &Node) -> Option<ServerId> {
+        let model = self.queries.model();
+        if !model.is_fleet() {
+            return Some(ServerId(0));
+        }
+        let places = std::iter::successors(Some(node.place), |id| self.layout.place(*id).parent);
+        let named = places.filter_map(|id| self.layout.place(id).variable.as_ref());
+        let mut named = named.zip(node.names.iter().rev());
+        named.find_map(|(named, name)| {
+            let is_server = model.variable(named.variable).binding == SERVER;
+            let name = name.strip_prefix(&*named.prefix)?.strip_suffix(&*named.suffix)?;
+            is_server.then(|| model.server_named(name))?
+        })
+    }
+
     /// Whether what was computed from these answers is still true, for what the node shows.
     pub fn still_true(&self, node: &Node, used: &Used) -> bool {
         self.queries.still_true(used, self.manner(node, Manner::of_reader()))
@@ -195,7 +211,8 @@ impl Tree {
         let mut state = directory.state();
         // what changes from here on marks it again
         directory.unmark();
-        let link = self.queries.connection();
+        let server = self.queries.server_of(bindings);
+        let link = self.queries.epoch(server);
         let (made, used) = reads.apart(|own| self.make(directory, &mut state, bindings, own));
         let changes = match made {
             Ok(changes) => changes,
@@ -205,7 +222,7 @@ impl Tree {
             }
         };
         let told = state.known;
-        (state.known, state.link) = (true, link);
+        (state.known, state.server, state.link) = (true, server, link);
         if let Some(number) = directory.number {
             state.until = self.queries.until(&used);
             let before = std::mem::replace(&mut state.used, used.clone());

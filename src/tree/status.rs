@@ -125,7 +125,14 @@ impl Tree {
             let _ = writeln!(text, "templates  {}", whole(folder).display());
         }
         let _ = writeln!(text, "process    {}", std::process::id());
-        let _ = writeln!(text, "server     {}", self.queries().server_standing());
+        let servers = self.queries().server_standings();
+        for (name, standing) in &servers {
+            let name = if name.is_empty() { String::new() } else { format!("{name} ") };
+            let _ = writeln!(text, "server     {name}{standing}");
+        }
+        if servers.is_empty() {
+            text.push_str("server     none\n");
+        }
         let of = |wanted: &str| standings.iter().filter(|standing| standing.word() == wanted).count();
         let counts =
             ["fresh", "stale", "failed", "cannot", "unasked"].map(|word| format!("{} {word}", of(word)));

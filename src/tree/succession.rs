@@ -7,7 +7,7 @@ use super::layout::{Layout, Place, PlaceId};
 use super::lookup::Tree;
 use super::node::Node;
 use crate::language::Model;
-use crate::query::Queries;
+use crate::query::{Queries, Server};
 
 /// A tree that takes the place of another one.
 pub struct Successor {
@@ -135,11 +135,11 @@ fn difference(
 }
 
 impl Tree {
-    /// The tree of another reading of the tree file, on the same connection. Everything that is kept goes
-    /// over to it: this one must not be followed any more when that one is.
-    pub fn succeeded_by(&self, model: Model) -> Successor {
+    /// The tree of another reading of the tree file, on the same connections, but for the servers that are
+    /// given. Everything that is kept goes over to it: this one must not be followed any more when that one is.
+    pub fn succeeded_by(&self, model: Model, servers: &[Option<Arc<dyn Server>>]) -> Successor {
         let succession = model.succeed(self.queries().model());
-        self.successor(self.queries().succeeded_by(succession), true)
+        self.successor(self.queries().succeeded_by(succession, servers), true)
     }
 
     /// The tree of these queries on another connection, in the place of this one.

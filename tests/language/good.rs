@@ -62,10 +62,10 @@ fn what_is_asked_beside_the_server_is_read_with_who_asks_and_which_arguments_may
 #[test]
 fn every_key_has_its_effect() {
     let model = good("every_key.toml");
-    let server = model.server.as_ref().expect("a server");
+    let server = model.servers.get("").expect("a server");
     assert_eq!(server.address.as_deref(), Some("[::1]:5038"));
     assert_eq!(server.secret, Some(SecretSource::File("/etc/astfs/secret".into())));
-    assert!(server.plain_login);
+    assert_eq!(server.plain_login, Some(true));
     assert_eq!((model.defaults.mode, model.defaults.dir_mode), (0o440, 0o550));
     assert_eq!((model.defaults.uid, model.defaults.gid), (Some(0), Some(7)));
     assert_eq!(model.defaults.ttl, Duration::from_millis(1500));

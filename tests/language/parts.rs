@@ -11,9 +11,9 @@ fn the_parts_of_a_tree_are_one_tree_and_the_including_files_settings_count() {
     let model = good::model("tests/language/good/parts/tree.toml");
     assert_eq!(model.entries.len(), 4);
     assert_eq!((model.query_names.len(), model.queries.len()), (2, 2), "a part included twice is read once");
-    let server = model.server.as_ref().expect("a server");
+    let server = model.servers.get("").expect("a server");
     assert_eq!((server.address.as_deref(), server.user.as_deref()), (Some("127.0.0.1:5038"), Some("mine")));
-    assert!(server.plain_login);
+    assert_eq!(server.plain_login, Some(true));
     assert_eq!((model.defaults.mode, model.defaults.dir_mode), (0o440, 0o500));
     let name = model.entries.iter().find(|entry| entry.place.text().contains("name")).expect("an entry");
     assert!(name.place.source.path().ends_with("parts/peers.toml"));

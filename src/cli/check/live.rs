@@ -85,7 +85,7 @@ impl Live {
 /// When there is none, or it cannot be asked.
 pub async fn ask(model: Model, selection: &ServerSelection) -> Result<Live, CliError> {
     let message = "there is no server to ask; add `[server]` to the tree file or give --server";
-    let target = connect::target(&model, selection, None)?;
+    let target = connect::only_target(&model, selection)?;
     let target = target.ok_or_else(|| CliError::Arguments(message.into()))?;
     let begun = Instant::now();
     let connected = target.connect()?;
@@ -102,8 +102,8 @@ pub async fn ask(model: Model, selection: &ServerSelection) -> Result<Live, CliE
     let told = asked("ListCommands").await.ok().filter(|answer| !answer.is_error());
     let told = told.as_ref().map(Told::read).unwrap_or_default();
 
-    let origins = open::origins(Some(&connected), selection);
-    let queries = Queries::with_origins(Arc::new(model), Some(Arc::clone(&server)), origins);
+    let origins = open::origins(vec![connected.origins.clone()], selection);
+    let queries = Queries::with_origins(Arc::new(model), vec![Arc::clone(&server)], origins);
     let mut looking = Looking::new(queries);
     let entries = looking.entries().await?;
     looking.besides().await?;

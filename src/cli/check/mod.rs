@@ -76,7 +76,7 @@ impl Checked {
             Ok((model, report)) => {
                 self.report.extend(report);
                 self.entries += model.as_ref().map_or(0, |model| model.entries.len());
-                self.queries += model.as_ref().map_or(0, |model| model.queries.len());
+                self.queries += model.as_ref().map_or(0, Model::declared_queries);
                 self.model = model;
             }
             Err(error) => {
@@ -109,8 +109,7 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
         eprintln!("astfs: --live asks one server for one tree; name one");
         return Err(CliError::Told(2));
     }
-    let options =
-        LoadOptions { templates: args.server.templates.clone(), allow_exec: args.server.allow_exec };
+    let options = LoadOptions { allow_exec: args.server.allow_exec, ..args.server.load_options() };
     let mut checked = Checked::default();
     for tree in &args.trees {
         checked.add(tree, &options);

@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use crate::language::code::Code;
+use crate::language::fleet;
 use crate::language::load::{Loader, NamesRead};
 use crate::language::model::{QueryId, Question, Variable};
 
@@ -33,17 +34,25 @@ impl QueryGraph {
             }
         }
         for (index, query) in loader.queries.iter().enumerate() {
-            if let Some(Question::Any(members)) = query.as_ref().map(|query| &query.question) {
-                graph.queries[index].extend(members.iter().map(|member| member.0));
+            match query.as_ref().map(|query| &query.question) {
+                Some(Question::Any(members)) => {
+                    graph.queries[index].extend(members.iter().map(|member| member.0));
+                }
+                Some(question) if loader.is_fleet() && question.is_of_server() => {
+                    graph.variables[index].insert(fleet::SERVER.to_owned());
+                }
+                _ => {}
             }
         }
         graph
     }
 
-    /// The same with the queries that have to be run first, and those that say for which records.
+    /// The same with the queries that have to be run first, those that say for which records, and those that
+    /// are read of several servers.
     pub fn with_needs(
         &self,
         loader: &Loader,
+        reads: &[NamesRead],
         variables: &[Variable],
         parameters: &[BTreeSet<String>],
     ) -> QueryGraph {
@@ -56,6 +65,11 @@ impl QueryGraph {
                     let named = variable.mentioned().filter_map(|name| loader.query_names.get(name));
                     queries[index].extend(named.map(|query| query.0));
                 }
+            }
+        }
+        for read in reads {
+            if let Some(QueryId(query)) = read.query {
+                queries[query].extend(loader.read_of_servers(read));
             }
         }
         QueryGraph { queries, variables: Vec::new() }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::graph::QueryGraph;
 use crate::language::code::Code;
+use crate::language::fleet;
 use crate::language::load::{Loader, NamesRead};
-use crate::language::model::{Entry, QueryId, Variable};
+use crate::language::model::{Entry, QueryId, Question, Variable};
 use crate::language::source::Place;
 
 /// Reports queries that nothing reads and path variables that no path has. What an included file
@@ -28,6 +29,7 @@ pub fn check(
     for (index, query) in loader.queries.iter().enumerate() {
         if let Some(query) = query
             && !used.contains(&index)
+            && !matches!(query.question, Question::Servers)
         {
             unused.push((
                 Code::UnusedQuery,
@@ -36,7 +38,8 @@ pub fn check(
             ));
         }
     }
-    for variable in variables {
+    let is_declared = |variable: &&Variable| !(loader.is_fleet() && variable.name == fleet::SERVER);
+    for variable in variables.iter().filter(is_declared) {
         if !in_paths.contains(variable.name.as_str()) && !needed.contains(variable.binding.as_str()) {
             let message = format!("no path has the path variable `{{{}}}`", variable.name);
             unused.push((Code::UnusedVariable, variable.place.clone(), message));
@@ -57,7 +60,9 @@ fn used_queries(loader: &Loader, reads: &[NamesRead], graph: &QueryGraph) -> BTr
     let read = reads.iter().filter(|read| read.query.is_none()).flat_map(|read| &read.names);
     let any_template = loader.names_of_unnamed_templates(reads);
     let read = read.chain(&any_template).filter_map(|name| loader.query_names.get(name));
-    let mut pending: Vec<usize> = own.chain(read.map(|QueryId(query)| *query)).collect();
+    let of_servers = reads.iter().filter(|read| read.query.is_none());
+    let of_servers = of_servers.flat_map(|read| loader.read_of_servers(read));
+    let mut pending: Vec<usize> = own.chain(read.map(|QueryId(query)| *query)).chain(of_servers).collect();
     let mut used = BTreeSet::new();
     while let Some(query) = pending.pop() {
         if used.insert(query) {

@@ -7,49 +7,57 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinSet;
 
 use super::line;
 use super::log::EventLog;
 use crate::ami::Message;
-use crate::language::{Content, Expression, Pattern, error_text, to_template};
+use crate::language::{Content, Expression, Pattern, ServerId, error_text, to_template};
 use crate::parse::headers;
 use crate::parse::value::{Shapes, Value};
 use crate::query::Queries;
+use crate::query::link::Connection;
 
 /// How often it is looked whether the connection is a new one, while no event comes.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Every log of a tree, by the path of its entry.
+/// Every log of a tree, by the path of its entry and the server whose events it holds.
 pub struct EventLogs {
-    logs: HashMap<Pattern, Arc<EventLog>>,
+    logs: HashMap<(Pattern, ServerId), Arc<EventLog>>,
 }
 
 impl EventLogs {
     /// The logs of a tree, empty, and what fills them: to be run as a task of its own, and ending
-    /// with the server. Whatever comes from now on is logged.
+    /// with the servers. Whatever comes from now on is logged.
     pub fn new(queries: &Arc<Queries>) -> (EventLogs, impl Future<Output = ()> + Send + use<>) {
+        let model = queries.model();
         let mut logs = HashMap::new();
-        let mut followed = Vec::new();
-        for (index, entry) in queries.model().entries.iter().enumerate() {
-            if let Content::Events(declared) = &entry.content {
-                let log = Arc::new(EventLog::new(declared.size));
-                logs.insert(entry.path.clone(), Arc::clone(&log));
-                followed.push(Followed { entry: index, log, told: AtomicBool::new(false) });
+        let mut followers = Vec::new();
+        for server in (0..model.servers.len().max(1)).map(ServerId) {
+            let mut followed = Vec::new();
+            for (index, entry) in model.entries.iter().enumerate() {
+                if let Content::Events(declared) = &entry.content {
+                    let log = Arc::new(EventLog::new(declared.size));
+                    logs.insert((entry.path.clone(), server), Arc::clone(&log));
+                    followed.push(Followed { entry: index, log, told: AtomicBool::new(false) });
+                }
+            }
+            if let Some(connection) = queries.connections.get(server.0).filter(|_| !followed.is_empty()) {
+                let (queries, connection) = (Arc::clone(queries), Arc::clone(connection));
+                let events = connection.server.events();
+                followers.push((Follower { queries, connection, followed, session: None }, events));
             }
         }
-        let events = queries.server.as_ref().map(|server| server.events()).filter(|_| !followed.is_empty());
-        let follower = Follower { queries: Arc::clone(queries), followed, session: None };
         let following = async move {
-            if let Some(events) = events {
-                follower.follow(events).await;
-            }
+            let followers = followers.into_iter().map(|(follower, events)| follower.follow(events));
+            followers.collect::<JoinSet<()>>().join_all().await;
         };
         (EventLogs { logs }, following)
     }
 
-    /// The log of the entry with that path.
-    pub fn get(&self, path: &Pattern) -> Option<&Arc<EventLog>> {
-        self.logs.get(path)
+    /// The log of the entry with that path, of that server.
+    pub fn get(&self, path: &Pattern, server: ServerId) -> Option<&Arc<EventLog>> {
+        self.logs.get(&(path.clone(), server))
     }
 }
 
@@ -62,6 +70,7 @@ struct Followed {
 
 struct Follower {
     queries: Arc<Queries>,
+    connection: Arc<Connection>,
     followed: Vec<Followed>,
     session: Option<u64>,
 }
@@ -88,7 +97,7 @@ impl Follower {
 
     /// Notes that the connection is another one than before.
     fn look_for_new_session(&mut self) {
-        let Some(present) = self.queries.server.as_ref().and_then(|server| server.session()) else { return };
+        let Some(present) = self.connection.session() else { return };
         if self.session.replace(present).is_some_and(|before| before != present) {
             self.note(&line::reconnected());
         }

@@ -27,7 +27,7 @@ async fn until(mut condition: impl FnMut() -> bool) {
 }
 
 fn log_at(logs: &EventLogs, entry: usize) -> Option<&Arc<EventLog>> {
-    logs.get(&crate::query::recorded::model(TREE).entries[entry].path)
+    logs.get(&crate::query::recorded::model(TREE).entries[entry].path, ServerId(0))
 }
 
 #[tokio::test]
