@@ -9,6 +9,7 @@
 
 pub mod ami;
 pub mod cli;
+pub mod data;
 pub mod fs;
 pub mod language;
 pub mod origin;

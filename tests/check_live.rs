@@ -10,7 +10,7 @@ use std::process::Output;
 
 use astfs::simulator::{Content, Fault, Version};
 use serde_json::{Value, json};
-use support::simulated::{Simulated, TreeFile, shipped, text};
+use support::simulated::{Simulated, TreeFile, peers_and_users, shipped, text};
 
 fn live(server: &Simulated, tree: &Path, arguments: &[&str]) -> Output {
     let arguments = ["--live"].iter().chain(arguments).map(PathBuf::from);
@@ -35,7 +35,7 @@ fn classes(report: &Value, kind: &str) -> Vec<String> {
 #[test]
 fn what_a_server_lacks_is_passed_over_and_no_question_is_asked_twice() {
     let server = Simulated::start(Content::generated(Version::Asterisk16, 20, 1));
-    let (status, report) = report(&server, &shipped("asterisk.toml"));
+    let (status, report) = report(&server, &peers_and_users());
     assert_eq!(status, Some(0), "{report:#}");
     assert_eq!(query(&report, "sip_peers")["answers"], "sip_peers_from_actions");
     let lacking = query(&report, "sip_peers_from_data");
@@ -56,7 +56,7 @@ fn what_a_server_lacks_is_passed_over_and_no_question_is_asked_twice() {
 fn a_right_that_is_lacking_is_told_with_the_entries_that_fail_by_it() {
     let server = Simulated::start(Content::generated(Version::Asterisk16, 20, 1));
     server.set_fault_for("command", Fault::ErrorAnswer("Permission denied".into()));
-    let (status, report) = report(&server, &shipped("asterisk.toml"));
+    let (status, report) = report(&server, &peers_and_users());
     assert_eq!(status, Some(1), "{report:#}");
     let users = query(&report, "iax_users_from_command");
     assert_eq!((&users["state"], &users["matters"]), (&json!("denied"), &json!(true)));
@@ -113,7 +113,7 @@ fn no_control_file_is_used_and_a_log_of_all_events_needs_all_classes() {
 fn the_exit_status_tells_a_server_that_cannot_be_asked_from_mistakes() {
     let server = Simulated::start(Content::generated(Version::Asterisk16, 3, 1));
     server.set_fault(Some(Fault::RefuseLogin));
-    let refused = live(&server, &shipped("asterisk.toml"), &[]);
+    let refused = live(&server, &peers_and_users(), &[]);
     assert_eq!(refused.status.code(), Some(4), "{}", text(&refused.stderr));
     server.forget_asked();
     let wrong = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/language/bad/unknown_names.toml");

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use astfs::simulator::{Content, Peer, Version, text};
 use support::mount::fuse_available;
-use support::simulated::{Simulated, TreeFile, shipped};
+use support::simulated::{Simulated, TreeFile, peers_and_users};
 use support::wait_until;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,7 +23,7 @@ fn a_peer_that_registers_or_leaves_moves_between_online_and_offline() {
     }
     for version in [Version::Asterisk13, Version::Asterisk16] {
         let server = Simulated::start(Content::new(version).peers(["alice", "bob"].map(Peer::new)));
-        let mounted = server.mount(&shipped("asterisk.toml"));
+        let mounted = server.mount(&peers_and_users());
         let directories = ["users/sipfriends", "peers/sip"].map(|path| mounted.join(path));
         let stands = |presence: &str, name: &str| {
             directories.iter().any(|path| path.join(presence).join(name).join("full").exists())
@@ -95,7 +95,7 @@ fn sizes_fit_the_bytes_while_everything_changes() {
         return;
     }
     let server = Simulated::start(Content::new(Version::Asterisk16).peers(["alice", "bob"].map(Peer::new)));
-    let mounted = server.mount(&shipped("asterisk.toml"));
+    let mounted = server.mount(&peers_and_users());
     for round in 0..60 {
         if round % 2 == 0 {
             server.register("alice")

@@ -14,7 +14,7 @@ use std::time::Duration;
 use astfs::simulator::{Content, Fault, Peer, Version, text};
 use nix::libc::EIO;
 use support::mount::{Mounted, fuse_available};
-use support::simulated::{Simulated, TreeFile, run_within, shipped, text as printed};
+use support::simulated::{Simulated, TreeFile, peers_and_users, run_within, text as printed};
 use support::wait_until;
 use support::walk::{Shown, walk};
 
@@ -157,7 +157,7 @@ fn a_record_that_the_server_refuses_to_show_hides_no_other() {
     // the answer to every question about bob
     let request = [("Action", "SIPshowpeer"), ("Peer", "bob")];
     server.answer(&request, "Response: Error\r\nMessage: not today\r\n\r\n");
-    let mounted = server.mount(&shipped("asterisk.toml"));
+    let mounted = server.mount(&peers_and_users());
     let friends = mounted.join("users/sipfriends");
     assert_eq!(names_in(&friends), set(["_offline", "_online", "alice", "bob", "carol"]));
     assert_eio(&friends.join("bob/full"));
@@ -187,7 +187,7 @@ fn every_peer_with_a_hostile_name_stands_under_its_escaped_name_and_links_lead_t
         for name in ["_online", "..", "with space"] {
             assert!(server.register(name), "{name} registers");
         }
-        let mounted = server.mount(&shipped("asterisk.toml"));
+        let mounted = server.mount(&peers_and_users());
         let directories = ["users/sipfriends", "peers/sip"].map(|path| mounted.join(path));
         let at = |name: &str| directories.iter().map(|path| path.join(name)).find(|path| path.exists());
         let listed: BTreeSet<String> = directories
@@ -295,7 +295,7 @@ fn a_second_walk_over_an_unchanged_tree_asks_the_server_nothing() {
     }
     for version in [Version::Asterisk13, Version::Asterisk16] {
         let server = Simulated::start(Content::generated(version, 30, 5));
-        let mounted = server.mount(&shipped("asterisk.toml"));
+        let mounted = server.mount(&peers_and_users());
         let read_all = || {
             let mut find = Command::new("sh");
             find.args(["-c", "find . -type f -print0 | sort -z | xargs -0 cat"]).current_dir(mounted.path());
@@ -322,7 +322,7 @@ fn a_query_that_the_server_refuses_for_one_directory_leaves_the_others() {
     }
     let server = Simulated::start(Content::generated(Version::Asterisk13, 5, 5));
     server.set_fault_for("data get /asterisk/channel/iax2", Fault::ErrorAnswer("out of order".into()));
-    let mounted = server.mount(&shipped("asterisk.toml"));
+    let mounted = server.mount(&peers_and_users());
     let error = fs::read_dir(mounted.join("peers/iax2"))
         .and_then(|mut names| names.next().transpose())
         .map(drop)

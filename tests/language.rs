@@ -16,6 +16,8 @@ mod explain;
 mod good;
 #[path = "language/parts.rs"]
 mod parts;
+#[path = "language/read_only.rs"]
+mod read_only;
 #[path = "language/reference.rs"]
 mod reference;
 #[path = "language/schema.rs"]

@@ -21,9 +21,9 @@ use astfs::simulator::{Content, Peer, PeerType, Version};
 use expected::{TREE, expected};
 use nix::unistd::geteuid;
 use support::mount::fuse_available;
-use support::simulated::{Simulated, TreeFile, shipped};
+use support::simulated::{Simulated, TreeFile, peers_and_users};
 use support::wait_until;
-use support::walk::{Shown, Walk, walk, walk_tree};
+use support::walk::{Shown, Walk, walk, walk_tree, without_errnos};
 use world::{Random, World, mishap};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -197,21 +197,15 @@ fn a_mount_is_what_its_tree_file_says_of_the_server() {
     });
 }
 
-/// What somebody sees who has just come; which errno a failure has is not compared.
-fn without_errnos(walk: Walk) -> Walk {
-    let same = |shown| if let Shown::Failed(_) = shown { Shown::Failed(None) } else { shown };
-    walk.into_iter().map(|(path, shown)| (path, same(shown))).collect()
-}
-
 #[test]
-fn the_shipped_tree_mounted_for_long_is_what_it_is_to_who_has_just_come() {
+fn a_tree_of_peers_mounted_for_long_is_what_it_is_to_who_has_just_come() {
     if !fuse_available() {
         return;
     }
     runs(|seed| {
         let version = if seed % 2 == 0 { Version::Asterisk13 } else { Version::Asterisk16 };
         let server = Simulated::start(Content::generated(version, 25, seed));
-        let tree = shipped("asterisk.toml");
+        let tree = peers_and_users();
         let mounted = server.mount(&tree);
         let path = mounted.path();
         let mut random = Random::new(seed);

@@ -17,7 +17,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::geteuid;
 use support::mount::{Mounted, fuse_available};
 use support::nobody::{NOBODY, as_nobody, assert_refused, can_become_nobody, let_others_near};
-use support::simulated::{Simulated, TreeFile, run_within, shipped, text};
+use support::simulated::{Simulated, TreeFile, peers_and_users, run_within, shipped, text};
 use support::walk::{names, walk};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -59,11 +59,9 @@ fn the_size_of_every_file_is_the_number_of_bytes_read_whoever_reads() {
     }
     let server = Simulated::start(Content::generated(Version::Asterisk13, 5, 3));
     let small = TreeFile::new(SMALL);
-    for mounted in [
-        server.mount(&shipped("asterisk.toml")),
-        mount(&shipped("basic.toml"), &[]),
-        mount(&small.path(), &[]),
-    ] {
+    for mounted in
+        [server.mount(&peers_and_users()), mount(&shipped("basic.toml"), &[]), mount(&small.path(), &[])]
+    {
         // sizes first, on a mount where nobody has read anything
         let mut find = Command::new("find");
         find.arg(mounted.path()).args(["-type", "f", "-printf", "%s %b %p\\n"]);

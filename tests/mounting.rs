@@ -275,7 +275,7 @@ fn the_demo_needs_no_asterisk_and_leaves_nothing_behind() {
 fn exit_statuses_are_those_that_help_promises() {
     let help = run([Path::new("--help")]);
     let promised = "Exit status: 0 done, 1 failed, 2 wrong usage, 3 mistakes in the tree file or test file,\n\
-                    4 the server cannot be asked, 5 cannot mount or unmount.";
+                    4 the server cannot be asked, 5 cannot mount or unmount, 6 no astfs is mounted there.";
     assert!(text(&help.stdout).contains(promised), "{}", text(&help.stdout));
     assert_exit(&help, 0, &[]);
 
@@ -295,6 +295,7 @@ fn exit_statuses_are_those_that_help_promises() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     assert_exit(&run([path("mount"), &wrong.path(), folder.path()]), 3, &["tree.toml"]);
     assert_exit(&run([path("umount"), folder.path()]), 5, &["nothing is mounted"]);
+    assert_exit(&run([path("reload"), folder.path()]), 6, &["no astfs is mounted there"]);
 
     let server = Simulated::start(Content::new(Version::Asterisk13));
     let peers = || server.run("ls", &asterisk, ["users/sipfriends".into()]);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use astfs::simulator::{Content, Fault, Peer, Version, text};
 use support::mount::fuse_available;
-use support::simulated::{Simulated, shell_in, shipped, text as printed};
+use support::simulated::{Simulated, peers_and_users, shell_in, text as printed};
 use support::wait_until;
 use support::walk::{Shown, file, names, walk};
 
@@ -38,7 +38,7 @@ fn ls_inside_the_mount_with_the_mount_as_working_directory_ends_promptly() {
         return;
     }
     let server = Simulated::start(friends(Version::Asterisk13));
-    let mounted = server.mount(&shipped("asterisk.toml"));
+    let mounted = server.mount(&peers_and_users());
     let in_the_mount =
         shell_in(mounted.path(), PROMPTLY, "ls && ls -la . >/dev/null && test -r . && test -x .");
     assert_eq!(printed(&in_the_mount.stdout), "config\npeers\nusers\n", "{}", printed(&in_the_mount.stderr));
@@ -75,7 +75,7 @@ fn a_description_with_quotes_loses_nobody() {
         peer
     });
     let server = Simulated::start(Content::new(Version::Asterisk13).peers(peers));
-    let mounted = server.mount(&shipped("asterisk.toml"));
+    let mounted = server.mount(&peers_and_users());
     let seen = walk(&mounted.join(FRIENDS));
     for (description, number) in descriptions.into_iter().zip(0..) {
         let full = file(&seen, &format!("peer{number}/full"));
@@ -133,7 +133,7 @@ fn events_between_a_request_and_its_answer_swap_nothing() {
     for version in [Version::Asterisk13, Version::Asterisk16] {
         let server = Simulated::start(friends(version));
         server.set_fault(Some(Fault::EventBeforeAnswer(many_events())));
-        let mounted = server.mount(&shipped("asterisk.toml"));
+        let mounted = server.mount(&peers_and_users());
         let listed: BTreeSet<String> = std::fs::read_dir(mounted.join(FRIENDS))
             .unwrap_or_else(|error| panic!("{version:?}: {error}"))
             .map(|entry| entry.expect("a name").file_name().to_string_lossy().into_owned())
@@ -154,7 +154,7 @@ fn after_a_reconnect_everything_is_asked_again() {
         return;
     }
     let server = Simulated::start(friends(Version::Asterisk13));
-    let mounted = server.mount(&shipped("asterisk.toml"));
+    let mounted = server.mount(&peers_and_users());
     let before = walk(mounted.path());
     let questions: BTreeSet<String> = server.questions().into_iter().collect();
     assert!(questions.contains("data get /asterisk/channel/sip/peers"), "{questions:?}");

@@ -10,8 +10,12 @@ mod alive;
 mod ari;
 #[path = "real_asterisk/as_chan_sip_tells.rs"]
 mod as_chan_sip_tells;
+#[path = "real_asterisk/calls/mod.rs"]
+mod calls;
 #[path = "real_asterisk/failures.rs"]
 mod failures;
+#[path = "real_asterisk/fleet.rs"]
+mod fleet;
 #[path = "real_asterisk/follows.rs"]
 mod follows;
 #[path = "real_asterisk/ground.rs"]
@@ -22,3 +26,7 @@ mod pjsip;
 mod recorded;
 #[path = "real_asterisk/rights.rs"]
 mod rights;
+#[path = "real_asterisk/who/mod.rs"]
+mod who;
+#[path = "real_asterisk/without_data_get.rs"]
+mod without_data_get;

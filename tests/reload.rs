@@ -160,7 +160,7 @@ fn a_tree_with_a_mistake_changes_nothing_and_its_repair_does() {
     let edited = Edited::start(3, TREE, &["--watch"]);
     let before = files(&edited.path(""));
     edited.save(&TREE.replace("render =", "rendr ="));
-    let told = || edited.read(".astfs/reload").contains("outcome=kept");
+    let told = || edited.read(".astfs/reload").contains("outcome=mistakes");
     assert!(wait_until(PATIENCE, told), "{}", edited.mounted.stderr());
     let report = edited.read(".astfs/reload");
     assert!(report.contains("has no key `rendr`") && report.contains("tree.toml:17:"), "{report}");
@@ -170,9 +170,45 @@ fn a_tree_with_a_mistake_changes_nothing_and_its_repair_does() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean `render`?"));
     fs::remove_file(edited.file.path()).expect("no tree file at all");
     assert!(wait_until(PATIENCE, || edited.read(".astfs/reload").contains("number=3")));
+    let output = edited.reload();
+    assert_eq!(output.status.code(), Some(1), "there is nothing to check");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("No such file"), "{output:?}");
     assert_eq!(files(&edited.path("")), before);
     edited.save(&TREE.replace("hello", "repaired"));
     assert!(wait_until(PATIENCE, || edited.read("motd") == "repaired\n"), "{}", edited.mounted.stderr());
+}
+
+#[test]
+fn where_no_astfs_is_mounted_nothing_is_reloaded_and_that_is_said() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let reload = |place: &Path| {
+        let output = run_within(PATIENCE, astfs().arg("reload").arg(place));
+        assert_eq!(output.status.code(), Some(6), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(reload(folder.path()).contains("no astfs is mounted there; `astfs mount` mounts a tree"));
+    assert!(reload(Path::new("/proc")).contains("is not an astfs"));
+    assert!(reload(&folder.path().join("nowhere")).contains("no astfs is mounted there"));
+    // a folder that looks like one: nobody's process gets a signal for it
+    let mut process = std::process::Command::new("sleep").arg("60").spawn().expect("sleep starts");
+    fs::create_dir(folder.path().join(".astfs")).expect("a folder");
+    fs::write(folder.path().join(".astfs/status"), format!("process {}\n", process.id())).expect("a file");
+    fs::write(folder.path().join(".astfs/reload"), "").expect("a file");
+    assert!(reload(folder.path()).contains("no astfs is mounted there"));
+    assert!(process.try_wait().expect("a child can be waited for").is_none(), "it lives");
+    process.kill().and_then(|()| process.wait()).expect("it ends");
+    if !fuse_available() {
+        return;
+    }
+    let edited = Edited::start(
+        1,
+        "[tree]\n\"motd\" = { text = \"hello\\n\" }\n\"events/all\" = { events = \"*\" }\n",
+        &[],
+    );
+    assert!(reload(&edited.path("events")).contains("a part of a mount"));
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(edited.path(""), &link).expect("a link");
+    assert!(run_within(PATIENCE, astfs().arg("reload").arg(&link)).status.success());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a mounted PBX costs, beside the same tree on tmpfs: `cargo bench`.
 //!
-//! For each kind of server and number of SIP friends the shipped tree is mounted; commands run on it
+//! For each kind of server and number of SIP friends `tree.toml` beside this file is mounted; commands run on it
 //! cold and warm, events are timed, a storm of changes is held. The figures come as a table, as JSON and
 //! as a chart; `docs/performance.md` tells how to read them and which variables there are.
 

@@ -11,14 +11,14 @@ use tempfile::TempDir;
 
 use crate::server::Server;
 
-/// The directory of the friends, in the shipped tree.
+/// The directory of the friends, in the benchmark's tree.
 pub const FRIENDS: &str = "users/sipfriends";
 /// `_online` and `_offline`, which stand beside the friends.
 const BESIDE_FRIENDS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// A mount of the shipped tree; dropping it unmounts.
+/// A mount of the benchmark's tree; dropping it unmounts.
 pub struct Mounted {
     program: PathBuf,
     process: Child,
@@ -30,7 +30,7 @@ pub struct Mounted {
 impl Mounted {
     /// Mounts with that build of astfs and waits until all friends are listed.
     pub fn start(program: &Path, server: &Server) -> Mounted {
-        let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("trees/asterisk.toml");
+        let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/mount/tree.toml");
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("mnt")).expect("a mount point");
         let (user, secret) = server.credentials();

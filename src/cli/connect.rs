@@ -52,38 +52,36 @@ pub enum Target {
     },
 }
 
-/// The servers that a tree is to be shown from, by their names; none if it asks none.
+/// The servers that a tree is to be shown from, by their names; none if it asks none. The model has the
+/// addresses that count from now on.
 ///
 /// Arguments go before the environment, the environment before the tree file; a `secret` that the
 /// program knows itself goes before all.
 pub fn targets(
-    model: &Model,
+    model: &mut Model,
     selection: &ServerSelection,
     known_secret: Option<&str>,
 ) -> Result<IndexMap<String, Target>, CliError> {
-    let mut servers = model.servers.clone();
     if model.is_fleet() {
-        for given in selection.server.iter().filter(|given| !model.servers.contains_key(*given)) {
-            let named =
-                given.split_once('=').and_then(|(name, address)| Some((servers.get_mut(name)?, address)));
-            let Some((server, address)) = named else { return Err(no_such_server(model, given)) };
-            server.address = Some(address.to_owned());
+        for given in &selection.server {
+            let (name, address) =
+                given.split_once('=').map_or((&**given, None), |(name, at)| (name, Some(at)));
+            let Some(server) = model.servers.get_mut(name) else { return Err(no_such_server(model, given)) };
+            server.address = address.map(str::to_owned).or(server.address.take());
         }
     } else if let Some(address) = selection.server.last() {
-        servers.entry(String::new()).or_default().address = Some(address.clone());
+        model.servers.entry(String::new()).or_default().address = Some(address.clone());
     }
-    if !model.asks_server() {
-        // a recording stands in for what is beside the server as well
-        let is_recording = |server: &ServerAddress| {
-            server.address.as_ref().is_some_and(|address| address.starts_with(REPLAY))
-        };
-        servers.retain(|_, server| is_recording(server));
-    }
-    let target = |(name, declared): (String, ServerAddress)| {
-        let target = target(&name, declared, selection, known_secret)?;
-        Ok((name, target))
+    // a recording stands in for what is beside the server as well
+    let is_recording = |server: &ServerAddress| {
+        server.address.as_ref().is_some_and(|address| address.starts_with(REPLAY))
     };
-    servers.into_iter().map(target).collect()
+    let asks = model.asks_server();
+    let wanted = model.servers.iter().filter(|(_, server)| asks || is_recording(server));
+    let target = |(name, declared): (&String, &ServerAddress)| {
+        Ok((name.clone(), target(name, declared, selection, known_secret)?))
+    };
+    wanted.map(target).collect()
 }
 
 fn no_such_server(model: &Model, given: &str) -> CliError {
@@ -98,7 +96,7 @@ fn no_such_server(model: &Model, given: &str) -> CliError {
 ///
 /// # Errors
 /// If it asks several.
-pub fn only_target(model: &Model, selection: &ServerSelection) -> Result<Option<Target>, CliError> {
+pub fn only_target(model: &mut Model, selection: &ServerSelection) -> Result<Option<Target>, CliError> {
     let mut targets = targets(model, selection, None)?;
     if targets.len() > 1 {
         let names: Vec<&str> = targets.keys().map(String::as_str).collect();
@@ -110,7 +108,7 @@ pub fn only_target(model: &Model, selection: &ServerSelection) -> Result<Option<
 
 fn target(
     name: &str,
-    declared: ServerAddress,
+    declared: &ServerAddress,
     selection: &ServerSelection,
     known_secret: Option<&str>,
 ) -> Result<Target, CliError> {
@@ -127,7 +125,7 @@ fn target(
         ))
     };
     let user = selection.user.clone().or(declared.user.clone()).ok_or_else(missing)?;
-    let secret = known_secret.map_or_else(|| secret(selection, &declared), |secret| Ok(secret.to_owned()))?;
+    let secret = known_secret.map_or_else(|| secret(selection, declared), |secret| Ok(secret.to_owned()))?;
     Ok(Target::Live { address, user, secret, plain_login: declared.plain_login.unwrap_or_default() })
 }
 

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::CliError;
+use super::{CliError, logging};
 
 const READY: &str = "ready";
 /// Set for the background process by the one that starts it.
@@ -57,6 +57,8 @@ pub fn leave_terminal() -> Result<(), CliError> {
 
 /// Tells the waiting parent that the mount answers, and lets go of its terminal.
 pub fn tell_ready(log_file: Option<&Path>) -> Result<(), CliError> {
+    // what was said until now is for the user's eyes
+    logging::flush();
     let mut output = std::io::stdout();
     writeln!(output, "{READY}")?;
     output.flush()?;

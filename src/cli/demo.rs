@@ -1,7 +1,7 @@
 //! `astfs demo`: a simulated PBX, mounted.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,14 +43,29 @@ enum Simulated {
     V16,
 }
 
-/// The tree and templates that come with astfs.
-pub(super) const SHIPPED: [(&str, &str); 5] = [
-    ("trees/asterisk.toml", include_str!("../../trees/asterisk.toml")),
-    ("templates/sip/credentials.j2", include_str!("../../templates/sip/credentials.j2")),
-    ("templates/sip/contexts.j2", include_str!("../../templates/sip/contexts.j2")),
+/// The tree that comes with astfs, its parts and templates: each file by its path in the project.
+pub(super) const SHIPPED: &[(&str, &str)] = &[
+    (SHIPPED_TREE, include_str!("../../trees/asterisk.toml")),
+    ("trees/asterisk/channels.toml", include_str!("../../trees/asterisk/channels.toml")),
+    ("trees/asterisk/conferences.toml", include_str!("../../trees/asterisk/conferences.toml")),
+    ("trees/asterisk/database.toml", include_str!("../../trees/asterisk/database.toml")),
+    ("trees/asterisk/dialplan.toml", include_str!("../../trees/asterisk/dialplan.toml")),
+    ("trees/asterisk/events.toml", include_str!("../../trees/asterisk/events.toml")),
+    ("trees/asterisk/hints.toml", include_str!("../../trees/asterisk/hints.toml")),
+    ("trees/asterisk/iax2.toml", include_str!("../../trees/asterisk/iax2.toml")),
+    ("trees/asterisk/parking.toml", include_str!("../../trees/asterisk/parking.toml")),
+    ("trees/asterisk/pjsip.toml", include_str!("../../trees/asterisk/pjsip.toml")),
+    ("trees/asterisk/queues.toml", include_str!("../../trees/asterisk/queues.toml")),
+    ("trees/asterisk/sip.toml", include_str!("../../trees/asterisk/sip.toml")),
+    ("trees/asterisk/system.toml", include_str!("../../trees/asterisk/system.toml")),
+    ("trees/asterisk/voicemail.toml", include_str!("../../trees/asterisk/voicemail.toml")),
+    ("templates/dialplan/extension.j2", include_str!("../../templates/dialplan/extension.j2")),
     ("templates/sip/codecs.j2", include_str!("../../templates/sip/codecs.j2")),
+    ("templates/sip/contexts.j2", include_str!("../../templates/sip/contexts.j2")),
+    ("templates/sip/credentials.j2", include_str!("../../templates/sip/credentials.j2")),
     ("templates/sip/huntgroups.j2", include_str!("../../templates/sip/huntgroups.j2")),
 ];
+const SHIPPED_TREE: &str = "trees/asterisk.toml";
 
 /// The population is the same in every run.
 const SEED: u64 = 1;
@@ -94,15 +109,14 @@ fn demonstrate(args: &DemoArgs) -> Result<(), CliError> {
             ..ServerSelection::default()
         };
         let selection = TreeSelection { tree: tree.clone(), server };
-        let opened = open::open(&selection, Some(SECRET))?;
-        let reloader = Reloader::new(&selection, Some(SECRET), &opened);
+        let (opened, reloader) = Reloader::open(&selection, Some(SECRET), true)?;
         let moving = move_peers(&simulator, args.pace);
         let ready = || {
             introduce(args, &tree);
             Ok(())
         };
         tokio::select! {
-            done = mount::serve(opened.tree, reloader, true, &args.mountpoint, &args.how, ready) => done,
+            done = mount::serve(opened, reloader, &args.mountpoint, &args.how, ready) => done,
             () = moving => Ok(()),
         }
     });
@@ -113,11 +127,17 @@ fn demonstrate(args: &DemoArgs) -> Result<(), CliError> {
 /// Says plainly that this is no PBX, and what to try.
 fn introduce(args: &DemoArgs, tree: &Path) {
     let at = args.mountpoint.display();
-    println!("This is a simulation of an Asterisk with {} SIP peers, all of them made up.", args.peers);
-    println!("It is mounted at {at}. In another terminal, try:");
-    println!("  ls {at}/users/sipfriends/_online");
-    println!("  grep -r useragent {at}/users/sipfriends");
-    println!("The tree file is {}. Ctrl-C ends it.", tree.display());
+    let text = format!(
+        "This is a simulation of an Asterisk with {} SIP peers, all of them made up.\n\
+         It is mounted at {at}. In another terminal, try:\n\
+         \x20 ls {at}/users/sipfriends/_online\n\
+         \x20 grep -r useragent {at}/users/sipfriends\n\
+         The tree file is {}. Ctrl-C ends it.\n",
+        args.peers,
+        tree.display()
+    );
+    // it is mounted, whether anybody listens or not
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Writes the shipped tree and templates into a folder; gives the tree file.
@@ -127,7 +147,7 @@ fn unpack(folder: &Path) -> Result<PathBuf, CliError> {
         let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         written.map_err(|error| CliError::File { path: path.clone(), error })?;
     }
-    Ok(folder.join(SHIPPED[0].0))
+    Ok(folder.join(SHIPPED_TREE))
 }
 
 /// Lets a few peers come and go in turn, for ever.
@@ -149,5 +169,33 @@ async fn move_peers(simulator: &Simulator, pace: f64) {
                 simulator.unregister(name)
             };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn files_below(folder: &Path, found: &mut BTreeSet<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                files_below(&path, found);
+            } else {
+                found.insert(path);
+            }
+        }
+    }
+
+    #[test]
+    fn no_part_and_no_template_of_the_tree_is_left_behind() {
+        let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut there = BTreeSet::from([project.join(SHIPPED_TREE)]);
+        files_below(&project.join("trees/asterisk"), &mut there);
+        files_below(&project.join("templates"), &mut there);
+        let shipped: BTreeSet<_> = SHIPPED.iter().map(|(name, _)| project.join(name)).collect();
+        assert_eq!(shipped, there);
     }
 }

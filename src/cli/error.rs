@@ -21,6 +21,8 @@ pub enum Exit {
     Server = 4,
     /// Mounting or unmounting failed.
     Mount = 5,
+    /// No astfs is mounted there.
+    NotMounted = 6,
 }
 
 impl From<Exit> for ExitCode {
@@ -79,6 +81,14 @@ pub enum CliError {
     /// What is mounted there.
     #[error("{0}")]
     Mountpoint(String),
+    /// Nothing of ours is mounted there that answers.
+    #[error("{}: {reason}", .mountpoint.display())]
+    NotMounted {
+        /// Where.
+        mountpoint: PathBuf,
+        /// What is there instead.
+        reason: &'static str,
+    },
     /// The program's own surroundings: runtime, output.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -90,12 +100,7 @@ pub enum CliError {
 impl CliError {
     /// Whether the user has been told already.
     pub fn is_told(&self) -> bool {
-        match self {
-            CliError::Mistakes | CliError::Told(_) => true,
-            // whoever reads our output may have enough of it
-            CliError::Io(error) => error.kind() == io::ErrorKind::BrokenPipe,
-            _ => false,
-        }
+        matches!(self, CliError::Mistakes | CliError::Told(_))
     }
 
     /// The status to end with.
@@ -108,6 +113,7 @@ impl CliError {
         match self {
             CliError::Mistakes => Exit::TreeFile,
             CliError::Mount(_) | CliError::Mountpoint(_) => Exit::Mount,
+            CliError::NotMounted { .. } => Exit::NotMounted,
             CliError::Query(error) | CliError::Tree { error: TreeError::Query(error), .. } => of_query(error),
             CliError::Told(status) => return ExitCode::from(*status),
             CliError::Server(_) => Exit::Server,

@@ -1,5 +1,8 @@
 //! The commands of the program: one file each, and what they share.
 
+// they end the program when nobody listens any more
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod cat;
 mod check;
 mod color;
@@ -15,6 +18,7 @@ mod logging;
 mod man;
 mod mount;
 mod open;
+mod progress;
 mod query;
 mod record;
 mod reload;
@@ -24,10 +28,12 @@ mod tree;
 mod umount;
 mod watch;
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::language::LoadOptions;
 use logging::Telling;
@@ -59,7 +65,7 @@ With one:
   ASTFS_SECRET=… astfs mount trees/asterisk.toml /mnt
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 mistakes in the tree file or test file,
-4 the server cannot be asked, 5 cannot mount or unmount.";
+4 the server cannot be asked, 5 cannot mount or unmount, 6 no astfs is mounted there.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -138,10 +144,17 @@ impl ServerSelection {
 
 /// Runs the program: reads the arguments, does what they say, tells what went wrong.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let mut command = Cli::command();
+    let given = command.get_matches_mut();
+    if let Some(("check", check)) = given.subcommand()
+        && let Some(misuse) = check::misuse(check)
+    {
+        command.error(ErrorKind::ArgumentConflict, misuse).exit();
+    }
+    let cli = Cli::from_arg_matches(&given).unwrap_or_else(|error| error.exit());
     let telling = match cli.command {
         Command::Mount(_) | Command::Demo(_) => Telling::Deeds,
-        Command::Record(_) => Telling::Progress,
+        Command::Record(_) | Command::Test(_) => Telling::Progress,
         _ => Telling::Failures,
     };
     // here, the first `--verbose` tells each case
@@ -167,13 +180,17 @@ pub fn run() -> ExitCode {
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     };
-    match done {
+    let status = match done {
         Ok(()) => ExitCode::SUCCESS,
+        // whoever reads our output has had enough of it
+        Err(CliError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             if !error.is_told() {
-                eprintln!("astfs: {error}");
+                logging::tell(format_args!("astfs: {error}\n"));
             }
             error.exit()
         }
-    }
+    };
+    logging::flush();
+    status
 }

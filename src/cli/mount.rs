@@ -7,7 +7,6 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::reload::Reloader;
-use super::watch::Watch;
 use super::{CliError, TreeSelection, daemon};
 use super::{connect, open};
 use crate::fs::{Access, Ended, Mount};
@@ -80,22 +79,20 @@ pub fn run(args: MountArgs) -> Result<(), CliError> {
     args.how.prepare(&args.mountpoint)?;
     let runtime = open::runtime()?;
     let done = runtime.block_on(async {
-        let opened = open::open(&args.selection, None)?;
+        let (tree, reloader) = Reloader::open(&args.selection, None, args.watch)?;
         let ready = || if background { daemon::tell_ready(args.log_file.as_deref()) } else { Ok(()) };
-        let reloader = Reloader::new(&args.selection, None, &opened);
-        serve(opened.tree, reloader, args.watch, &args.mountpoint, &args.how, ready).await
+        serve(tree, reloader, &args.mountpoint, &args.how, ready).await
     });
     // a request that still waits for a server must not keep the program
     runtime.shutdown_background();
     done
 }
 
-/// Mounts a tree and serves it until SIGINT, SIGTERM or an unmount; SIGHUP has it read again, and with `watch`
-/// whenever its files are saved.
+/// Mounts a tree and serves it until SIGINT, SIGTERM or an unmount; it is read again on SIGHUP, and when its files
+/// are saved if they are watched.
 pub async fn serve(
     tree: Arc<Tree>,
     mut reloader: Reloader,
-    watch: bool,
     mountpoint: &Path,
     how: &HowToMount,
     ready: impl FnOnce() -> Result<(), CliError>,
@@ -103,11 +100,6 @@ pub async fn serve(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    let mut watch = if watch { Some(Watch::new()?) } else { None };
-    // before anybody can see that it is mounted, and edits
-    if let Some(watch) = &mut watch {
-        watch.follow(reloader.files());
-    }
     let access = if how.allow_other { Access::Others } else { Access::Owner };
     let runtime = tokio::runtime::Handle::current();
     let mut mount = Mount::start(tree, mountpoint, access, runtime)?;
@@ -117,12 +109,6 @@ pub async fn serve(
         return Err(error);
     }
     loop {
-        let saved = async {
-            match &mut watch {
-                Some(watch) => watch.saved().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             ended = mount.ended() => match ended {
                 Ended::Unmounted => {
@@ -137,12 +123,9 @@ pub async fn serve(
             _ = interrupt.recv() => break end(&mount, mountpoint)?,
             _ = terminate.recv() => break end(&mount, mountpoint)?,
             _ = hangup.recv() => {}
-            () = saved => {}
+            () = reloader.saved() => {}
         }
         reloader.reload(&mut mount).await;
-        if let Some(watch) = &mut watch {
-            watch.follow(reloader.files());
-        }
     }
     reloader.stop().await;
     Ok(())

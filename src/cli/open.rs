@@ -8,7 +8,8 @@ use tokio::runtime::Runtime;
 
 use super::color::Color;
 use super::connect::{self, Target};
-use super::{CliError, ServerSelection, TreeSelection};
+use super::watch::Watch;
+use super::{CliError, ServerSelection, TreeSelection, logging};
 use crate::ami::Client;
 use crate::language::{self, Model, Report};
 use crate::origin::{Local, Origins};
@@ -19,16 +20,33 @@ use crate::tree::Tree;
 /// Threads for what has to wait; none of it computes for long.
 const RUNTIME_THREADS: usize = 2;
 
-/// A tree file's model, and what was found in it.
-pub fn load(path: &Path, server: &ServerSelection) -> Result<(Option<Model>, Report), CliError> {
+/// A tree file's model, and what was found in it; the files are watched from before they were read.
+pub fn load(
+    path: &Path,
+    server: &ServerSelection,
+    watch: Option<&mut Watch>,
+) -> Result<(Option<Model>, Report), CliError> {
     let options = server.load_options();
-    language::load(path, &options).map_err(|error| CliError::File { path: path.to_owned(), error })
+    let read =
+        || language::load(path, &options).map_err(|error| CliError::File { path: path.to_owned(), error });
+    match watch {
+        Some(watch) => watch.read(read),
+        None => read(),
+    }
 }
 
 /// A tree file's model; its mistakes and warnings are printed.
 pub fn model(path: &Path, server: &ServerSelection) -> Result<Model, CliError> {
-    let (model, report) = load(path, server)?;
-    eprint!("{}", report.render(Color::Auto.on_stderr()));
+    watched_model(path, server, None)
+}
+
+fn watched_model(
+    path: &Path,
+    server: &ServerSelection,
+    watch: Option<&mut Watch>,
+) -> Result<Model, CliError> {
+    let (model, report) = load(path, server, watch)?;
+    logging::tell(report.render(Color::Auto.on_stderr()));
     model.ok_or(CliError::Mistakes)
 }
 
@@ -52,8 +70,17 @@ pub type Clients = IndexMap<String, Client>;
 
 /// Opens the tree that the arguments select. To be called on a runtime.
 pub fn open(selection: &TreeSelection, secret: Option<&str>) -> Result<OpenTree, CliError> {
-    let model = model(&selection.tree, &selection.server)?;
-    let targets = connect::targets(&model, &selection.server, secret)?;
+    watched(selection, secret, None)
+}
+
+/// The same with its files watched.
+pub fn watched(
+    selection: &TreeSelection,
+    secret: Option<&str>,
+    watch: Option<&mut Watch>,
+) -> Result<OpenTree, CliError> {
+    let mut model = watched_model(&selection.tree, &selection.server, watch)?;
+    let targets = connect::targets(&mut model, &selection.server, secret)?;
     permit(&model, targets.values(), &selection.server)?;
     let Connections { servers, clients, origins } = connect(&targets, &selection.server)?;
     let tree = Arc::new(Tree::new(Queries::with_origins(Arc::new(model), servers, origins)));

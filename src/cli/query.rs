@@ -40,10 +40,12 @@ pub fn run(args: &QueryArgs) -> Result<(), CliError> {
             args.record.iter().filter_map(|record| record.split_once('=')).collect();
         let compute = |reads: &Reads| {
             let bindings = bindings(queries, id, &asked, reads)?;
-            bindings.map(|bindings| queries.read(id, &bindings, reads)).transpose()
+            let Some(bindings) = bindings else { return Ok(None) };
+            let raw = if args.raw { queries.raw(id, &bindings, reads)? } else { Default::default() };
+            Ok(Some((queries.read(id, &bindings, reads)?, raw)))
         };
         let (snapshot, _) = queries.settle(opened.tree.deadline(), compute).await?;
-        let Some(snapshot) = snapshot else {
+        let Some((snapshot, raw)) = snapshot else {
             let parameters = queries.model().query(id).parameters.join("`, `");
             let message = format!(
                 "query `{name}` is asked once for each `{parameters}`; name one: --record VARIABLE=KEY"
@@ -52,7 +54,7 @@ pub fn run(args: &QueryArgs) -> Result<(), CliError> {
         };
         let mut output = std::io::stdout();
         if args.raw {
-            output.write_all(&snapshot.raw)?;
+            output.write_all(&raw)?;
         } else {
             serde_json::to_writer_pretty(&mut output, &snapshot.value).map_err(std::io::Error::from)?;
             output.write_all(b"\n")?;
@@ -81,20 +83,30 @@ fn bindings(
     reads: &Reads,
 ) -> Result<Option<Bindings>, Unready> {
     let model = queries.model();
-    let mut bindings = Bindings::none();
+    let mut bindings = queries.home(id);
     for parameter in &model.query(id).parameters {
         let Some((_, key)) = asked.iter().find(|(variable, _)| variable == parameter) else {
             return Ok(None);
         };
         let mut found = None;
+        let mut failed = None;
         for variable in model.variables.iter().filter(|variable| variable.binding == *parameter) {
-            let records = queries.records(variable, &bindings, reads)?;
+            let (records, _) = reads.apart(|own| queries.records(variable, &bindings, own));
+            let records = match records {
+                Ok(records) => records,
+                Err(Unready::Wanted) => return Err(Unready::Wanted),
+                // it may range over something of a record that is not named here; another may tell
+                Err(Unready::Failed(error)) => {
+                    failed.get_or_insert(error);
+                    continue;
+                }
+            };
             found = found.or(records
                 .into_iter()
                 .find(|record| *record.key == **key)
                 .map(|record| record.binding(variable)));
         }
-        let Some(binding) = found else { return Ok(None) };
+        let Some(binding) = found else { return failed.map_or(Ok(None), |error| Err(error.into())) };
         bindings = bindings.with(binding);
     }
     Ok(Some(bindings))

@@ -1,24 +1,21 @@
 //! `astfs record`: all that a tree asks its server, kept in a file.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::check::counted;
 use super::connect::{self, Target};
+use super::progress::Progress;
 use super::{CliError, TreeSelection, open};
 use crate::ami::{Action, State};
 use crate::language::{Question, duration};
 use crate::query::{Queries, Server};
 use crate::recording::{Kept, OriginRecorder, Recorder, Recording, Step, ask_everything, replace};
 use crate::tree::Tree;
-
-/// Where there is no terminal, it is told so often how far it has come.
-const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// Arguments of `record`.
 #[derive(Debug, Args)]
@@ -77,13 +74,12 @@ pub fn run(args: &RecordArgs) -> Result<(), CliError> {
     let questions = counted(recording.len(), "question");
     let events = counted(recording.events.len(), "event");
     let replaced = if recording.replaced.is_empty() { "nothing" } else { &recording.replaced };
-    println!("{shown}: {questions}, {events}; replaced: {replaced}");
-    Ok(())
+    Ok(writeln!(io::stdout(), "{shown}: {questions}, {events}; replaced: {replaced}")?)
 }
 
 async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
-    let model = open::model(&args.selection.tree, &args.selection.server)?;
-    let target = connect::only_target(&model, &args.selection.server)?;
+    let mut model = open::model(&args.selection.tree, &args.selection.server)?;
+    let target = connect::only_target(&mut model, &args.selection.server)?;
     open::permit(&model, &target, &args.selection.server)?;
     let connected = target.as_ref().map(Target::connect).transpose()?;
     if connected.is_none() && !model.queries.iter().any(|query| matches!(query.question, Question::Origin(_)))
@@ -105,8 +101,11 @@ async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
     let server = recorder.clone().map(|recorder| recorder as Arc<dyn Server>);
     let servers = server.into_iter().collect();
     let tree = Tree::new(Queries::with_origins(Arc::new(model), servers, beside.clone()));
-    let progress = Progress::start();
-    let tell = |step| progress.tell(step);
+    let progress = Progress::start("asking");
+    let tell = |step| match step {
+        Step::Found(more) => progress.found(more),
+        Step::Done(more) => progress.done(more),
+    };
     let asked = tokio::select! {
         asked = ask_everything(&tree, &tell) => {
             asked.map_err(|error| CliError::Tree { path: "/".into(), error })
@@ -118,7 +117,9 @@ async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
     };
     let lost = || recorder.as_ref().and_then(|recorder| recorder.lost());
     if asked.is_ok() && lost().is_none() && recorder.is_some() {
-        progress.listen(args.events);
+        if listening.is_some() {
+            progress.turn_to(format!("listening for {:?}, Ctrl-C ends it", args.events));
+        }
         tokio::select! {
             () = tokio::time::sleep(args.events) => {}
             interrupted = tokio::signal::ctrl_c() => interrupted?,
@@ -160,60 +161,4 @@ fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), CliError> {
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
     kept.map(drop).map_err(|error| failed(error.error))
-}
-
-/// How far it has come: a bar on a terminal, otherwise a line in the log now and then.
-struct Progress {
-    bar: Option<ProgressBar>,
-    count: Mutex<Count>,
-}
-
-struct Count {
-    found: usize,
-    done: usize,
-    told: Instant,
-}
-
-impl Progress {
-    fn start() -> Progress {
-        let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(0));
-        if let (Some(bar), Ok(style)) = (&bar, ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}")) {
-            bar.set_style(style);
-            bar.set_message("asking");
-        }
-        Progress { bar, count: Mutex::new(Count { found: 0, done: 0, told: Instant::now() }) }
-    }
-
-    fn tell(&self, step: Step) {
-        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        match step {
-            Step::Found(more) => count.found += more,
-            Step::Done(more) => count.done += more,
-        }
-        match &self.bar {
-            Some(bar) => {
-                bar.set_length(count.found as u64);
-                bar.set_position(count.done as u64);
-            }
-            None if count.told.elapsed() >= TOLD_EVERY => {
-                tracing::info!("asked for {} of {} things so far", count.done, count.found);
-                count.told = Instant::now();
-            }
-            None => {}
-        }
-    }
-
-    fn listen(&self, time: Duration) {
-        match &self.bar {
-            Some(bar) => bar.set_message(format!("listening for {time:?}, Ctrl-C ends it")),
-            None if !time.is_zero() => tracing::info!("everything is asked; listening for {time:?}"),
-            None => {}
-        }
-    }
-
-    fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
 }

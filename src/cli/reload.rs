@@ -1,7 +1,7 @@
 //! `astfs reload`, and what a mount does about it: another reading of its tree file takes the place of the one
 //! that is shown.
 
-use std::collections::BTreeSet;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,11 +14,12 @@ use nix::unistd::Pid;
 use super::color::Color;
 use super::connect::{self, Target};
 use super::open::{self, Clients, Connections, OpenTree};
-use super::{CliError, TreeSelection};
-use crate::fs::Mount;
-use crate::language::{Report, STATUS_DIRECTORY};
+use super::watch::Watch;
+use super::{CliError, Exit, TreeSelection, logging};
+use crate::fs::{Mount, MountState, inspect};
+use crate::language::STATUS_DIRECTORY;
 use crate::query::Queries;
-use crate::tree::{RELOAD, Successor};
+use crate::tree::{RELOAD, Successor, Tree};
 
 /// So long a reload may take before `astfs reload` gives up waiting for it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,33 +40,54 @@ are printed; they also stand in MOUNTPOINT/.astfs/reload. Without, the new tree 
 once: what is the same keeps its inode and its content, what is open stays open, and the connection stays up,
 unless [server] is another.
 
-`mount --watch` does the same whenever the files are saved, SIGHUP whenever it comes.";
+`mount --watch` does the same whenever the files are saved, SIGHUP whenever it comes.
+
+Exit status: 0 the new tree is shown, 1 it cannot be, 2 wrong usage, 3 mistakes in the tree file, 5 no answer,
+6 no astfs is mounted there.";
 
 /// Has a mount reload its tree, and tells what came of it.
 pub fn run(args: &ReloadArgs) -> Result<(), CliError> {
-    let status = args.mountpoint.join(STATUS_DIRECTORY);
+    // a stale mount has no other name than the one it was given
+    let mountpoint = args.mountpoint.canonicalize().unwrap_or_else(|_| args.mountpoint.clone());
+    let lacking = |reason| CliError::NotMounted { mountpoint: args.mountpoint.clone(), reason };
+    // whatever a folder says of a process, only a mount of ours is believed
+    match inspect(&mountpoint)? {
+        MountState::Astfs => {}
+        MountState::Free => return Err(lacking("no astfs is mounted there; `astfs mount` mounts a tree")),
+        MountState::Other => return Err(lacking("what is mounted there is not an astfs")),
+        MountState::Stale => {
+            return Err(lacking(
+                "the astfs that was mounted there has ended; `astfs umount` takes the rest away",
+            ));
+        }
+    }
+    let status = mountpoint.join(STATUS_DIRECTORY);
     let read = |name: &str| {
         let path = status.join(name);
-        std::fs::read_to_string(&path).map_err(|error| CliError::File { path, error })
+        std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+            // a control directory is a mount inside the mount
+            ErrorKind::NotFound => lacking("that is a part of a mount; name where the tree is mounted"),
+            _ => CliError::File { path, error },
+        })
     };
     let (summary, before) = (read("status")?, read(RELOAD)?);
     let process = summary.lines().find_map(|line| line.strip_prefix("process ")?.trim().parse().ok());
-    let nothing =
-        || CliError::Mountpoint(format!("{}: no astfs is mounted there", args.mountpoint.display()));
-    kill(Pid::from_raw(process.ok_or_else(nothing)?), Signal::SIGHUP).map_err(std::io::Error::from)?;
+    let process = process.ok_or_else(|| lacking("what is mounted there does not say which process it is"))?;
+    kill(Pid::from_raw(process), Signal::SIGHUP).map_err(std::io::Error::from)?;
     let deadline = Instant::now() + PATIENCE;
     loop {
         std::thread::sleep(LOOK);
         let now = read(RELOAD)?;
         let (head, findings) = now.split_once("\n\n").unwrap_or((&now, ""));
         if now != before && !head.is_empty() {
-            eprint!("{findings}");
+            logging::tell(findings);
             let said = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-            if said("outcome=") == "kept" {
-                return Err(CliError::Mistakes);
+            match said("outcome=") {
+                "mistakes" => return Err(CliError::Mistakes),
+                "kept" => return Err(CliError::Told(Exit::Failed as u8)),
+                _ => {}
             }
-            println!("{}", said("difference="));
-            return Ok(());
+            return Ok(writeln!(std::io::stdout(), "{}", said("difference="))?);
         }
         if Instant::now() > deadline {
             let late = format!("no answer within {} s; its log tells more", PATIENCE.as_secs());
@@ -80,26 +102,30 @@ pub struct Reloader {
     secret: Option<String>,
     targets: IndexMap<String, Target>,
     clients: Clients,
-    files: BTreeSet<PathBuf>,
+    watch: Option<Watch>,
     count: u64,
 }
 
 impl Reloader {
-    /// For a tree that was opened so.
-    pub fn new(selection: &TreeSelection, secret: Option<&str>, opened: &OpenTree) -> Reloader {
-        Reloader {
-            selection: selection.clone(),
-            secret: secret.map(str::to_owned),
-            targets: opened.targets.clone(),
-            clients: opened.clients.clone(),
-            files: opened.tree.queries().model().files.clone(),
-            count: 0,
-        }
+    /// Opens the tree that the arguments select, to be read again; with `watch`, whenever its files are saved. To
+    /// be called on a runtime.
+    pub fn open(
+        selection: &TreeSelection,
+        secret: Option<&str>,
+        watch: bool,
+    ) -> Result<(Arc<Tree>, Reloader), CliError> {
+        let mut watch = if watch { Some(Watch::new()?) } else { None };
+        let OpenTree { tree, targets, clients } = open::watched(selection, secret, watch.as_mut())?;
+        let (selection, secret) = (selection.clone(), secret.map(str::to_owned));
+        Ok((tree, Reloader { selection, secret, targets, clients, watch, count: 0 }))
     }
 
-    /// The files and folders that the tree was read from, or was looked for in.
-    pub fn files(&self) -> &BTreeSet<PathBuf> {
-        &self.files
+    /// Waits until the files that the tree was read from, or was looked for in, were saved.
+    pub async fn saved(&mut self) {
+        match &mut self.watch {
+            Some(watch) => watch.saved().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Ends the connections.
@@ -123,10 +149,13 @@ impl Reloader {
             }
             Err(error) => {
                 tracing::warn!("{tree} was read again, and the mount stays as it is: {error}");
-                if !matches!(error, CliError::Mistakes) {
-                    findings += &format!("error: {error}\n");
+                match error {
+                    CliError::Mistakes => "outcome=mistakes\n".into(),
+                    _ => {
+                        findings += &format!("error: {error}\n");
+                        "outcome=kept\n".into()
+                    }
                 }
-                "outcome=kept\n".into()
             }
         };
         let at = jiff::Timestamp::now();
@@ -134,12 +163,11 @@ impl Reloader {
     }
 
     async fn replace(&mut self, mount: &mut Mount, findings: &mut String) -> Result<String, CliError> {
-        let (model, report) = open::load(&self.selection.tree, &self.selection.server)?;
-        self.watch_also(&report);
+        let (model, report) = open::load(&self.selection.tree, &self.selection.server, self.watch.as_mut())?;
         *findings = report.render(false);
-        eprint!("{}", report.render(Color::Auto.on_stderr()));
-        let model = model.ok_or(CliError::Mistakes)?;
-        let targets = connect::targets(&model, &self.selection.server, self.secret.as_deref())?;
+        logging::tell(report.render(Color::Auto.on_stderr()));
+        let mut model = model.ok_or(CliError::Mistakes)?;
+        let targets = connect::targets(&mut model, &self.selection.server, self.secret.as_deref())?;
         open::permit(&model, targets.values(), &self.selection.server)?;
         let before = mount.tree();
         let fleets = model.is_fleet() && before.queries().model().is_fleet();
@@ -165,14 +193,5 @@ impl Reloader {
         }
         replaced?;
         Ok(difference.to_string())
-    }
-
-    /// With mistakes in the files, those that were found are no fewer than before.
-    fn watch_also(&mut self, report: &Report) {
-        if report.has_errors() {
-            self.files.extend(report.files().iter().cloned());
-        } else {
-            self.files.clone_from(report.files());
-        }
     }
 }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use similar::{ChangeTag, TextDiff};
 
-use super::CliError;
 use super::check::counted;
 use super::color::Color;
+use super::progress::Progress;
+use super::{CliError, logging};
 use crate::language::{LoadOptions, Model, Reader, load};
 use crate::testing::{Blessing, Case, Failure, TestFile, bless, run as run_case};
 
@@ -45,9 +46,11 @@ pub fn run(args: &TestArgs, verbose: bool) -> Result<(), CliError> {
     let mut tally = Tally::default();
     let mut output = std::io::stdout();
     let colours = Colours { on: output.is_terminal() };
+    let progress = Progress::start("testing");
     for path in &args.files {
-        test_file(path, args, verbose, colours, &mut tally, &mut output)?;
+        test_file(path, args, verbose, colours, &progress, &mut tally, &mut output)?;
     }
+    progress.end();
     let counts = format!("{}, {}", counted(tally.cases, "case"), counted(tally.expectations, "expectation"));
     if tally.mistaken {
         writeln!(output, "{counts}: not all could be tested")?;
@@ -75,22 +78,23 @@ fn test_file(
     args: &TestArgs,
     verbose: bool,
     colours: Colours,
+    progress: &Progress,
     tally: &mut Tally,
     output: &mut impl Write,
 ) -> Result<(), CliError> {
     let failed = |error| CliError::File { path: path.to_owned(), error };
     let (file, report) = TestFile::load(path).map_err(failed)?;
-    eprint!("{}", report.render(Color::Auto.on_stderr()));
+    progress.aside(|| logging::tell(report.render(Color::Auto.on_stderr())));
     let Some(file) = file else {
         tally.mistaken = true;
         return Ok(());
     };
     let mut blessings = Vec::new();
-    for (index, case) in file.cases.iter().enumerate() {
-        if args.filter.as_ref().is_some_and(|filter| !case.name.contains(filter)) {
-            continue;
-        }
-        let Some(model) = model(&file, case)? else {
+    let is_wanted = |case: &Case| args.filter.as_ref().is_none_or(|filter| case.name.contains(filter));
+    let cases: Vec<_> = file.cases.iter().enumerate().filter(|(_, case)| is_wanted(case)).collect();
+    progress.found(cases.len());
+    for (index, case) in cases {
+        let Some(model) = progress.aside(|| model(&file, case))? else {
             tally.mistaken = true;
             continue;
         };
@@ -109,13 +113,14 @@ fn test_file(
         tally.cases += 1;
         tally.expectations += case.expectations();
         tally.failures += failures.len();
-        if verbose || !failures.is_empty() {
-            let verdict = if failures.is_empty() { colours.good("ok") } else { colours.bad("FAILED") };
-            writeln!(output, "{}: {} ... {verdict}", path.display(), case.name)?;
-        }
-        for (_, failure) in &failures {
-            show(output, &file, failure, colours)?;
-        }
+        progress.done(1);
+        progress.aside(|| {
+            if verbose || !failures.is_empty() {
+                let verdict = if failures.is_empty() { colours.good("ok") } else { colours.bad("FAILED") };
+                writeln!(output, "{}: {} ... {verdict}", path.display(), case.name)?;
+            }
+            failures.iter().try_for_each(|(_, failure)| show(output, &file, failure, colours))
+        })?;
     }
     if !blessings.is_empty() {
         let (text, count) = bless(file.source.text(), &blessings)
@@ -133,12 +138,12 @@ fn model(file: &TestFile, case: &Case) -> Result<Option<Model>, CliError> {
     let (model, report) = load(&file.tree, &options).map_err(failed)?;
     let styled = Color::Auto.on_stderr();
     let Some(mut model) = model else {
-        eprint!("{}", report.render(styled));
+        logging::tell(report.render(styled));
         return Ok(None);
     };
     let mut reader = Reader::new(std::sync::Arc::clone(&file.source));
     case.answer_in_place(&mut model, &mut reader);
-    eprint!("{}", reader.report.render(styled));
+    logging::tell(reader.report.render(styled));
     Ok((!reader.report.has_errors()).then_some(model))
 }
 

@@ -18,9 +18,11 @@ impl Model {
     pub fn definition_of_query(&self, id: QueryId) -> String {
         let mut reached = Reached::new();
         self.reach_query(id, &mut reached);
-        let server =
-            self.query(id).server.filter(|_| self.is_fleet()).and_then(|id| self.servers.get_index(id.0));
-        format!("{server:?} {reached:?}")
+        let query = self.query(id);
+        let server = query.server.filter(|_| self.is_fleet()).and_then(|id| self.servers.get_index(id.0));
+        // whoever reads the list is told what changes in it
+        let listed = matches!(query.question, Question::Servers).then_some(&self.servers);
+        format!("{server:?} {listed:?} {reached:?}")
     }
 
     /// What a path variable says and all that it reads.
@@ -108,9 +110,21 @@ impl Model {
                 let headers: Vec<_> = headers.iter().map(|(name, value)| (name, template(value))).collect();
                 format!("action {} {headers:?}", template(name))
             }
-            Question::Data { path, search, filter } => {
+            Question::Data { path, search, filter, instead } => {
                 let parts = [Some(path), search.as_ref(), filter.as_ref()];
-                format!("data {:?}", parts.map(|part| part.map(&mut template)))
+                let parts = parts.map(|part| part.map(&mut template));
+                let instead = instead.map(|instead| self.reach_query(instead, reached));
+                format!("data {parts:?} {instead:?}")
+            }
+            Question::Records(records) => {
+                let parts = [&records.search, &records.filter].map(|part| part.as_ref().map(&mut template));
+                let queries = std::iter::once(&records.entries).chain(&records.details);
+                let queries: Vec<_> = queries.map(|id| self.reach_query(*id, reached)).collect();
+                format!("records {parts:?} {queries:?}")
+            }
+            Question::Entries(provider, lists) => {
+                let lists: Vec<_> = lists.iter().map(|id| self.reach_query(*id, reached)).collect();
+                format!("entries {} {lists:?}", provider.path)
             }
             Question::Origin(origin) => {
                 let templates: Vec<_> = origin.templates().into_iter().map(template).collect();
@@ -121,7 +135,7 @@ impl Model {
                 format!("any {members:?}")
             }
             Question::Value(expression) => format!("value {}", self.expression(expression, reached)),
-            Question::Servers => format!("servers {:?}", self.servers),
+            Question::Servers => "servers".into(),
         }
     }
 

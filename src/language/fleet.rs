@@ -31,7 +31,8 @@ impl Model {
     pub fn declared_queries(&self) -> usize {
         let first = |(index, query): &(usize, &Query)| query.copies.first().is_none_or(|id| id.0 == *index);
         let derived = usize::from(self.list_of_servers().is_some());
-        self.queries.iter().enumerate().filter(first).count() - derived
+        let declared = self.queries.iter().enumerate().filter(|(_, query)| !query.added);
+        declared.filter(first).count() - derived
     }
 
     /// The query that lists several servers, if there are several.
@@ -89,9 +90,7 @@ impl Model {
                     false => needs.flat_map(|need| numbers[need.0].iter().copied()).collect(),
                 };
                 copy.refresh.one = query.refresh.one.as_ref().map(own);
-                if let Question::Any(members) = &mut copy.question {
-                    members.iter_mut().for_each(|member| *member = own(member));
-                }
+                copy.question.queries_mut().into_iter().for_each(|query| *query = own(query));
                 queries.push(copy);
             }
         }
@@ -157,6 +156,7 @@ impl Loader {
             refresh: Refresh::default(),
             timeout: self.defaults.timeout,
             max_stale: self.defaults.max_stale,
+            added: false,
         }));
     }
 

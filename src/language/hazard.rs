@@ -2,7 +2,8 @@
 //!
 //! `data get` of Asterisk 13 reads a channel's `oldwriteformat` without looking whether it is set
 //! (`main/channel.c`, and `apps/app_queue.c` for callers in a queue): with a channel up, the whole PBX
-//! falls over. A filter that leaves the field out is safe.
+//! falls over. A filter that leaves the field out is safe, and so is asking actions instead, as a query with
+//! `data` does (`instead.rs`).
 
 /// What `data get` crashes on, each with a filter that is safe.
 const HAZARDS: [(&[&str], &str); 2] = [

@@ -22,7 +22,7 @@ use super::source::{Place, Span, TreeSource};
 use super::tags::Tags;
 use super::templates::{Expression, TemplateMistake, TemplateName, Templates, TextKind};
 use super::words::RESERVED;
-use super::{check, entry, query, server, variable};
+use super::{check, entry, instead, query, server, variable};
 
 /// What is not in the tree file itself.
 #[derive(Debug, Clone, Default)]
@@ -189,6 +189,7 @@ impl Loader {
         if self.reader.report.has_errors() {
             return None;
         }
+        instead::add(self);
         let model = Model {
             source,
             files: Default::default(),

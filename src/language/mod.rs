@@ -14,6 +14,7 @@ mod entry;
 mod files;
 mod fleet;
 mod hazard;
+mod instead;
 mod keys;
 mod library;
 mod load;
@@ -46,7 +47,7 @@ pub use library::print;
 pub use load::{LoadOptions, load};
 pub use model::{
     Attributes, Content, Defaults, Entry, EventLog, Format, Model, OnError, Printed, Query, QueryId,
-    Question, Refresh, SecretSource, ServerAddress, ServerId, Trigger, Variable, VariableId, Write,
+    Question, Records, Refresh, SecretSource, ServerAddress, ServerId, Trigger, Variable, VariableId, Write,
 };
 pub use name::{escape, fit, is_cut, is_escaped};
 pub use origin::{Argument, Authorization, Origin};

@@ -14,6 +14,7 @@ use super::origin::Origin;
 use super::path::{Pattern, Segment};
 use super::source::{Place, TreeSource};
 use super::templates::{Expression, TemplateName, Templates};
+use crate::data::Provider;
 use crate::parse::Parser;
 
 /// A whole tree file.
@@ -200,6 +201,8 @@ pub struct Query {
     pub timeout: Duration,
     /// How long the last good result may be shown in place of one that cannot be had.
     pub max_stale: Duration,
+    /// Whether it is none of the tree file: it was added for one that asks `data get`.
+    pub added: bool,
 }
 
 /// What a query asks.
@@ -222,9 +225,15 @@ pub enum Question {
         search: Option<TemplateName>,
         /// Which fields: `peers/peer/name,peers/peer/secret`.
         filter: Option<TemplateName>,
+        /// The query that tells the same where there is no `data get`, if there is one.
+        instead: Option<QueryId>,
     },
     /// Something beside the server.
     Origin(Origin),
+    /// What `data get` would tell, made of other queries.
+    Records(Records),
+    /// The entries of a provider that these queries list, in the provider's order.
+    Entries(&'static Provider, Vec<QueryId>),
     /// The first of these queries that the server can answer.
     Any(Vec<QueryId>),
     /// An expression over other queries and path variables.
@@ -241,13 +250,48 @@ impl Question {
 
     /// Whether nothing is asked for it: the result is made from what is known.
     pub fn is_derived(&self) -> bool {
-        matches!(self, Question::Any(_) | Question::Value(_) | Question::Servers)
+        !self.is_of_server() && !matches!(self, Question::Origin(_))
     }
 
     /// Whether the answer is the text that came, unless it is parsed.
     pub fn gives_text(&self) -> bool {
         matches!(self, Question::Command(_) | Question::Data { .. } | Question::Origin(_))
     }
+
+    /// The query that tells the same where there is no `data get`.
+    pub fn instead(&self) -> Option<QueryId> {
+        match self {
+            Question::Data { instead, .. } => *instead,
+            _ => None,
+        }
+    }
+
+    /// The queries that it is made of by their numbers, not by their names.
+    pub(super) fn queries_mut(&mut self) -> Vec<&mut QueryId> {
+        match self {
+            Question::Any(queries) | Question::Entries(_, queries) => queries.iter_mut().collect(),
+            Question::Data { instead, .. } => instead.iter_mut().collect(),
+            Question::Records(records) => {
+                std::iter::once(&mut records.entries).chain(&mut records.details).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What `data get` would tell of a provider.
+#[derive(Debug, Clone)]
+pub struct Records {
+    /// The provider.
+    pub provider: &'static Provider,
+    /// The query of its entries.
+    pub entries: QueryId,
+    /// The queries of its details, in its order; each is asked for the entry that is called `row`.
+    pub details: Vec<QueryId>,
+    /// Which records, as for `data get`.
+    pub search: Option<TemplateName>,
+    /// Which fields.
+    pub filter: Option<TemplateName>,
 }
 
 /// When a result has to be asked again.

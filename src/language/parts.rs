@@ -164,7 +164,7 @@ fn include(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<(Text, P
     let section = Section::open(reader, "`include`", table, keys::INCLUDE);
     let under = section.text(reader, "under");
     let Some(file) = section.text(reader, "file") else {
-        if !section.misspelt {
+        if !section.misspelt && section.get("file").is_none() {
             let help = Some("write `include = { file = \"asterisk.toml\", under = \"{server}\" }`".into());
             let (code, message) = (Code::UnreadableFile, "`include` names no file");
             reader.finding(code, value.span(), message, "`file` is missing", help);

@@ -17,6 +17,7 @@ use super::origin;
 use super::parts::{Declared, Table};
 use super::source::Span;
 use super::templates::{TemplateName, TextKind};
+use crate::data::Provider;
 use crate::parse::{Parser, regex};
 
 /// The keys that say what is asked; exactly one of them makes a query.
@@ -104,6 +105,7 @@ pub fn read(
         refresh,
         timeout: timeout.unwrap_or(loader.defaults.timeout),
         max_stale: max_stale.unwrap_or(loader.defaults.max_stale),
+        added: false,
     })
 }
 
@@ -159,11 +161,16 @@ fn question(
             let written = |key: &str| section.get(key).and_then(|value| value.get_ref().as_str());
             let asked = [written("data"), written("search").or(Some("1=1")), written("filter")];
             let asked: Vec<&str> = asked.into_iter().flatten().collect();
-            if let Some(hazard) = hazard::command(&format!("data get {}", asked.join(" "))) {
+            // where actions tell the same, they are asked instead
+            let is_read_otherwise = section.get("parse").or(section.get("rows")).is_some();
+            let provider = written("data").and_then(Provider::at).filter(|_| !is_read_otherwise);
+            if let Some(hazard) = hazard::command(&format!("data get {}", asked.join(" ")))
+                && provider.is_none()
+            {
                 refuse(loader, section, "data", &hazard);
             }
             let complete = search.is_some() == has("search") && filter.is_some() == has("filter");
-            complete.then_some(Question::Data { path, search, filter })
+            complete.then_some(Question::Data { path, search, filter, instead: None })
         }
         "file" | "exec" | "http" => origin::read(loader, section, source, &sent).map(Question::Origin),
         "any" => {

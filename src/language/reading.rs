@@ -29,6 +29,8 @@ pub enum Way {
     Needs,
     /// It asks for one record of a list anew.
     Anew,
+    /// It tells the same where there is no `data get`.
+    Instead,
 }
 
 impl Way {
@@ -44,6 +46,7 @@ impl Way {
             Way::Question => "question",
             Way::Needs => "needs",
             Way::Anew => "refresh.one",
+            Way::Instead => "instead of data",
         }
     }
 }
@@ -118,7 +121,13 @@ impl Model {
             Question::Value(expression) => {
                 read.extend(named(&mut expression.names.iter()).into_iter().map(|id| (Way::Value, id)));
             }
+            Question::Entries(_, lists) => read.extend(lists.iter().map(|list| (Way::Question, *list))),
+            Question::Records(records) => {
+                let queries = std::iter::once(&records.entries).chain(&records.details);
+                read.extend(queries.map(|id| (Way::Question, *id)));
+            }
             question => {
+                read.extend(question.instead().map(|instead| (Way::Instead, instead)));
                 for template in templates_of(question) {
                     let names = self.names_behind(template);
                     read.extend(named(&mut names.iter()).into_iter().map(|id| (Way::Question, id)));
@@ -165,11 +174,12 @@ fn templates_of(question: &Question) -> Vec<&TemplateName> {
         Question::Action { name, headers } => {
             std::iter::once(name).chain(headers.iter().map(|(_, value)| value)).collect()
         }
-        Question::Data { path, search, filter } => {
+        Question::Data { path, search, filter, .. } => {
             std::iter::once(path).chain(search).chain(filter).collect()
         }
         Question::Origin(origin) => origin.templates(),
-        Question::Any(_) | Question::Value(_) | Question::Servers => Vec::new(),
+        Question::Records(records) => records.search.iter().chain(&records.filter).collect(),
+        Question::Any(_) | Question::Value(_) | Question::Servers | Question::Entries(..) => Vec::new(),
     }
 }
 

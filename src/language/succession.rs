@@ -54,9 +54,7 @@ impl Model {
             query.needs.iter_mut().for_each(renumber);
             query.refresh.one.iter_mut().for_each(renumber);
             query.copies = query.copies.iter().map(|id| numbers[id.0]).collect();
-            if let Question::Any(members) = &mut query.question {
-                members.iter_mut().for_each(renumber);
-            }
+            query.question.queries_mut().into_iter().for_each(renumber);
         }
         self.query_names.values_mut().chain(self.names.values_mut()).for_each(renumber);
         for entry in &mut self.entries {
@@ -83,6 +81,7 @@ impl Query {
             refresh: Refresh::default(),
             timeout: Duration::ZERO,
             max_stale: Duration::ZERO,
+            added: false,
         }
     }
 }

@@ -211,7 +211,7 @@ impl Templates {
     }
 
     /// A template's text, as it was compiled; none for what is no template.
-    fn text(&self, template: &str) -> Option<String> {
+    pub(super) fn text(&self, template: &str) -> Option<String> {
         self.environment.get_template(template).ok().map(|template| template.source().to_owned())
     }
 

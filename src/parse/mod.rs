@@ -23,7 +23,7 @@ pub mod value;
 #[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]
-mod transcript;
+pub(crate) mod transcript;
 
 pub use error::ParseError;
 

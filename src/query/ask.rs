@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -20,6 +20,9 @@ use crate::ami::{Answer, Message};
 use crate::language::{Query, QueryId, Question};
 use crate::parse::value::{Shapes, Value};
 use crate::parse::{Parser, headers};
+
+/// Who waits so long for the first answer wonders why.
+const LONG: Duration = Duration::from_secs(1);
 
 impl Queries {
     /// Asks all these questions, joining those that are asked already, and waits for them.
@@ -79,6 +82,11 @@ impl Queries {
             cell.set_watched(content.watched);
         }
         let outcome = self.read_outcome(cell.query, told.reply.clone());
+        if let Ok(snapshot) = &outcome {
+            let is_first = cell.asked().is_none();
+            tell_answer(self.model().query(cell.query), snapshot, told.asked.elapsed(), is_first);
+        }
+        self.note_data_get(cell.query, &outcome, told);
         self.mark(cell.settle(outcome, told.asked, told.session));
     }
 
@@ -162,10 +170,27 @@ impl Queries {
     }
 }
 
+/// Tells what was answered: to everybody, if somebody waited long for a list that directories may be made of.
+fn tell_answer(query: &Query, snapshot: &Snapshot, took: Duration, is_first: bool) {
+    let name = &query.name;
+    let records = snapshot.value.as_list().map(|records| format!("{} records, ", records.len()));
+    match records {
+        Some(records) if is_first && took >= LONG && query.parameters.is_empty() => {
+            tracing::info!("query `{name}`: {records}answered within {took:.1?}");
+        }
+        records => {
+            tracing::debug!("query `{name}`: {}answered within {took:.1?}", records.unwrap_or_default());
+        }
+    }
+}
+
 /// What an answer means for the query that asked.
 fn read_answer(query: &Query, answer: &Answer) -> Result<(Value, Bytes), QueryError> {
     let name: Arc<str> = query.name.as_str().into();
     let output = answer.output();
+    if tells_of_none(query, answer) {
+        return Ok((Value::List(Arc::default()), message_text(answer)));
+    }
     if let Some(error) = refused(Arc::clone(&name), answer, output.as_ref()) {
         return Err(error);
     }
@@ -204,6 +229,25 @@ fn read_content(query: &Query, raw: Bytes) -> Result<(Value, Bytes), QueryError>
         error: Arc::new(error),
     })?;
     Ok((follow(value, &query.rows), raw))
+}
+
+/// Whether an error is what some actions say in place of an empty list (Asterisk 13 to 22:
+/// `main/manager.c`, `apps/app_confbridge.c`, `apps/app_meetme.c`, `res/res_pjsip/*.c`).
+fn tells_of_none(query: &Query, answer: &Answer) -> bool {
+    const NONE: [&[u8]; 8] = [
+        b"No such channel",
+        b"No active conferences.",
+        b"No Conference by that name found.",
+        b"No Contacts found",
+        b"No AORs found",
+        b"No Auths found",
+        b"No endpoints found",
+        b"No resource lists found",
+    ];
+    let is_action = matches!(query.question, Question::Action { .. });
+    // res_pjsip ends some of its messages with a line end of their own
+    let none = |text: &[u8]| NONE.contains(&text.trim_ascii_end());
+    is_action && answer.is_error() && answer.message().get("Message").is_some_and(none)
 }
 
 /// The value at the end of a path of fields; nothing where a field is missing.

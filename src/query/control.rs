@@ -52,11 +52,7 @@ impl Queries {
                 }
                 Ok(action)
             }
-            Question::Data { .. }
-            | Question::Origin(_)
-            | Question::Any(_)
-            | Question::Value(_)
-            | Question::Servers => {
+            _ => {
                 let message = "does nothing".to_owned();
                 Err(QueryError::Template { place: place.into(), message }.into())
             }

@@ -154,6 +154,12 @@ impl QueryError {
         matches!(error, NotConnected { .. } | LoginRefused { .. } | Disconnected { .. } | Stopped)
     }
 
+    /// Whether the server answered, and the answer was no.
+    pub fn is_an_answer(&self) -> bool {
+        self.means_cannot_answer()
+            || matches!(self, QueryError::Refused { .. } | QueryError::Unreadable { .. })
+    }
+
     /// Whether another query may be tried instead (`any`).
     pub fn means_cannot_answer(&self) -> bool {
         matches!(self.kind(), FailureKind::Unsupported | FailureKind::Missing | FailureKind::Denied)

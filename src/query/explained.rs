@@ -85,7 +85,8 @@ impl Queries {
         self.inquiry(query, bindings, reads).map(Some)
     }
 
-    /// The one of the members of an `any` that answers; none if none of them can, if `id` has none, or if
+    /// The one of the members of an `any` that answers, or of a query with `data` and the one that stands in
+    /// for it; none if none of them can, if `id` has none, or if
     /// that is not known. Of a query whose answer is not here, `elsewhere` says whether it is had
     /// elsewhere, or cannot be.
     pub fn answering(
@@ -95,10 +96,17 @@ impl Queries {
         manner: Manner,
         elsewhere: impl Fn(QueryId) -> Option<bool>,
     ) -> Option<QueryId> {
-        let Question::Any(members) = &self.model().query(id).question else { return None };
-        for member in members {
+        let question = &self.model().query(id).question;
+        let members = match (question, question.instead()) {
+            (Question::Any(members), _) => members.clone(),
+            (_, Some(instead)) => vec![id, instead],
+            _ => return None,
+        };
+        for (index, member) in members.iter().enumerate() {
             let own = Reads::new(manner);
-            match self.view(*member, bindings, &own) {
+            let is_last = index + 1 == members.len();
+            let view = if is_last { Self::view } else { Self::own_view };
+            match view(self, *member, bindings, &own) {
                 Err(Unready::Failed(error)) if error.means_cannot_answer() => continue,
                 Err(Unready::Wanted) => {}
                 _ => return Some(*member),

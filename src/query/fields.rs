@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::dependents::Dependent;
 use super::error::QueryError;
+use super::instead::Making;
 use super::queries::Queries;
 use super::reads::{Reads, Unready};
 use super::scope::{Bindings, Scope};
@@ -20,6 +21,8 @@ struct FieldComputation<'a> {
     bindings: &'a Bindings,
     /// Whether a mistake in them was told.
     told: bool,
+    /// What makes the records from entries, where they stand in for those of `data get`.
+    making: Option<Making<'a>>,
 }
 
 impl FieldComputation<'_> {
@@ -43,6 +46,11 @@ impl FieldComputation<'_> {
     /// A record of a list with its fields. One that cannot be computed is missing, and the log says
     /// so: one odd record must not hide the others.
     fn of_list(&mut self, row: &Value, shapes: &mut Shapes, reads: &Reads) -> Result<Value, Unready> {
+        let made = self.making.as_ref().map(|making| making.record(row, shapes, reads)).transpose()?;
+        let row = made.as_ref().unwrap_or(row);
+        if *row == Value::Null || self.fields.is_empty() {
+            return Ok(row.clone());
+        }
         let mut computed = Vec::with_capacity(self.fields.len());
         for index in 0..self.fields.len() {
             match self.field(index, row, reads) {
@@ -74,7 +82,8 @@ impl Queries {
             let compiled = compiled.map_err(|error| self.template_error(&query.name, &error, reads))?;
             fields.push((name.as_str(), compiled));
         }
-        Ok(FieldComputation { queries: self, query, fields, bindings, told: false })
+        let making = self.making(query, bindings, reads)?;
+        Ok(FieldComputation { queries: self, query, fields, bindings, told: false, making })
     }
 
     /// A result with the query's computed fields: of each record, if it is a list of them.
@@ -92,14 +101,24 @@ impl Queries {
         if query.fields.is_empty() {
             return Ok(value);
         }
-        let mut computation = self.field_computation(query, bindings, reads)?;
         let Value::List(rows) = &value else {
+            let computation = self.field_computation(query, bindings, reads)?;
             return computation.single(&value, &mut self.shapes(id), reads);
         };
+        Ok(self.computed_rows(query, rows, bindings, reads)?.into())
+    }
+
+    /// The records of a list with their fields.
+    pub(super) fn computed_rows(
+        self: &Arc<Self>,
+        query: &Query,
+        rows: &[Value],
+        bindings: &Bindings,
+        reads: &Reads,
+    ) -> Result<Vec<Value>, Unready> {
+        let mut computation = self.field_computation(query, bindings, reads)?;
         let mut shapes = Shapes::new();
-        let rows: Result<Vec<Value>, Unready> =
-            rows.iter().map(|row| computation.of_list(row, &mut shapes, reads)).collect();
-        Ok(rows?.into())
+        rows.iter().map(|row| computation.of_list(row, &mut shapes, reads)).collect()
     }
 
     /// The same for a table, which starts from the records that were computed before: those that are

@@ -25,7 +25,7 @@ pub struct Gentle {
 impl Gentle {
     /// Nothing asked yet.
     pub fn new(queries: Arc<Queries>) -> Gentle {
-        Gentle { queries, manner: Manner::of_reader(), asked: HashMap::new() }
+        Gentle { queries, manner: Manner { samples: true, ..Manner::of_reader() }, asked: HashMap::new() }
     }
 
     /// Runs a computation, asking for what it lacks; it gives nothing while it lacks something. So does
@@ -102,7 +102,7 @@ impl Gentle {
                 let nothing = crate::language::to_template(&crate::parse::value::Value::default());
                 self.queries.model().templates.render(name, nothing).ok()
             }
-            Question::Origin(_) | Question::Any(_) | Question::Value(_) | Question::Servers => None,
+            _ => None,
         }
     }
 }

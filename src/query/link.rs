@@ -58,6 +58,14 @@ impl Connection {
         }
         *link
     }
+
+    /// Notes that this session has no `data get`.
+    pub fn lacks_data_get(&self, session: Option<u64>, data_get: DataGet) {
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if link.session == session {
+            link.data_get = data_get;
+        }
+    }
 }
 
 /// A connection as it was last seen.
@@ -71,11 +79,26 @@ pub struct Link {
     since: Instant,
     /// The same by the clock on the wall.
     pub at: SystemTime,
+    /// Whether `data get` can be asked in this session.
+    pub data_get: DataGet,
+}
+
+/// What is known of `data get` in a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DataGet {
+    /// Nothing, or that it answers.
+    #[default]
+    Unknown,
+    /// The server has it not.
+    Missing,
+    /// The manager user may not use commands.
+    Denied,
 }
 
 impl Default for Link {
     fn default() -> Link {
-        Link { session: None, epoch: 0, since: Instant::now(), at: SystemTime::now() }
+        let data_get = DataGet::Unknown;
+        Link { session: None, epoch: 0, since: Instant::now(), at: SystemTime::now(), data_get }
     }
 }
 
@@ -127,7 +150,7 @@ impl Queries {
     }
 
     /// What is set for a query that is asked once: its server, if there are several.
-    pub(super) fn home(&self, id: QueryId) -> Bindings {
+    pub fn home(&self, id: QueryId) -> Bindings {
         let model = self.model();
         let server = model.query(id).server.filter(|_| model.is_fleet());
         let named = server.and_then(|server| model.servers.get_index(server.0));

@@ -22,6 +22,7 @@ mod explained;
 mod fields;
 mod gentle;
 mod inquiry;
+mod instead;
 mod link;
 mod queries;
 mod reads;

@@ -204,6 +204,21 @@ impl Queries {
     /// # Errors
     /// [`Unready::Wanted`] if something has to be asked first; it is noted in `reads`.
     pub fn view(self: &Arc<Self>, id: QueryId, bindings: &Bindings, reads: &Reads) -> Result<View, Unready> {
+        match (self.own_view(id, bindings, reads), self.model.query(id).question.instead()) {
+            (Err(Unready::Failed(error)), Some(instead)) if error.means_cannot_answer() => {
+                self.view(instead, bindings, reads)
+            }
+            (view, _) => view,
+        }
+    }
+
+    /// The same, without what stands in for `data get`.
+    pub(super) fn own_view(
+        self: &Arc<Self>,
+        id: QueryId,
+        bindings: &Bindings,
+        reads: &Reads,
+    ) -> Result<View, Unready> {
         let query = self.model.query(id);
         if let Question::Any(members) = &query.question {
             return self.first_answered(query, members, bindings, reads);
@@ -231,6 +246,9 @@ impl Queries {
                 let value = self.with_fields(id, query, from_template(&value), bindings, own)?;
                 Ok(Arc::new(Snapshot::new(value, Default::default(), query.key.clone())))
             }),
+            Question::Records(records) => {
+                self.derive(id, query, bindings, reads, |own| self.records_for(query, records, bindings, own))
+            }
             _ if query.fields.is_empty() => Ok(self.answer(id, query, bindings, reads)?.1),
             _ => self.derive(id, query, bindings, reads, |own| {
                 let (_, answer) = self.answer(id, query, bindings, own)?;
@@ -258,8 +276,11 @@ impl Queries {
         reads: &Reads,
     ) -> Result<View, Unready> {
         let mut reasons = Vec::new();
-        for member in members {
-            match self.view(*member, bindings, reads) {
+        for (index, member) in members.iter().enumerate() {
+            // the tree says itself what stands in for it
+            let is_last = index + 1 == members.len();
+            let view = if is_last { Self::view } else { Self::own_view };
+            match view(self, *member, bindings, reads) {
                 Err(Unready::Failed(error)) if error.means_cannot_answer() => reasons.push(error),
                 other => return other,
             }
@@ -315,6 +336,9 @@ impl Queries {
         bindings: &Bindings,
         reads: &Reads,
     ) -> Result<(Arc<Cell>, Arc<Snapshot>), Unready> {
+        if let Some(error) = self.lacks_data_get(id) {
+            return Err(error.into());
+        }
         let inquiry = self.inquiry(query, bindings, reads)?;
         let cell = self.cell(id, inquiry, bindings.keys(&query.parameters));
         let conditions = self.conditions(&cell, reads.manner);
@@ -347,7 +371,7 @@ impl Queries {
             |error| Unready::Failed(QueryError::Unsendable { query: query.name.as_str().into(), error });
         match &query.question {
             Question::Command(command) => Action::command(render(command)?).map_err(unsendable),
-            Question::Data { path, search, filter } => {
+            Question::Data { path, search, filter, .. } => {
                 let mut command = b"data get ".to_vec();
                 command.extend(render(path)?);
                 if let Some(search) = search {
@@ -369,7 +393,7 @@ impl Queries {
                 }
                 Ok(action)
             }
-            Question::Origin(_) | Question::Any(_) | Question::Value(_) | Question::Servers => {
+            _ => {
                 let error = QueryError::Template {
                     place: query.name.as_str().into(),
                     message: "asks nothing itself".into(),

@@ -113,12 +113,14 @@ pub struct Manner {
     pub eager: bool,
     /// An answer that is not fresh is good enough while there is no other.
     pub takes_stale: bool,
+    /// Of what is asked for each of many records, the answer for one will do; the others go without.
+    pub samples: bool,
 }
 
 impl Manner {
     /// A reader's, from now on.
     pub fn of_reader() -> Manner {
-        Manner { since: Instant::now(), eager: false, takes_stale: true }
+        Manner { since: Instant::now(), eager: false, takes_stale: true, samples: false }
     }
 }
 

@@ -32,13 +32,16 @@ pub struct QueryStanding {
     pub age: Option<Duration>,
     /// What went wrong last.
     pub error: Option<String>,
+    /// Whether it asks `data get`, and actions are asked instead, since that cannot be had.
+    pub instead: bool,
 }
 
 impl QueryStanding {
-    /// The same in a word: `fresh`, `stale`, `failed`, `cannot` (this server cannot answer it) or
-    /// `unasked`.
+    /// The same in a word: `fresh`, `stale`, `failed`, `cannot` (this server cannot answer it), `instead`
+    /// (it has no `data get`, and actions are asked instead) or `unasked`.
     pub fn word(&self) -> &'static str {
         match self {
+            QueryStanding { instead: true, .. } => "instead",
             QueryStanding { questions: 0, .. } => "unasked",
             QueryStanding { failed, cannot, .. } if failed > cannot => "failed",
             QueryStanding { cannot: 1.., .. } => "cannot",
@@ -87,6 +90,10 @@ impl Queries {
             standing.kept |= self.any_live(&cell.dependents());
             standing.age = standing.age.max(asked.map(|asked| asked.elapsed()));
             standing.error = error.map(|error| error.to_string()).or(standing.error.take());
+        }
+        standing.instead = self.is_stood_in_for(id);
+        if standing.instead {
+            standing.error = None;
         }
         standing
     }

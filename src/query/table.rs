@@ -7,7 +7,7 @@
 //! Whether it is true still is known without a look at what it was computed from: whatever that was
 //! marks it when it changes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use super::queries::Queries;
 use super::reads::{Manner, Reads, Unready, Used, same};
 use super::scope::Scope;
 use super::snapshot::Snapshot;
+use crate::data::Wanted;
 use crate::language::{Query, QueryId, Question, from_template};
 use crate::parse::value::Value;
 
@@ -102,6 +103,10 @@ pub(super) struct Stages {
     pub source: Option<Arc<Snapshot>>,
     /// The result.
     pub result: Option<Arc<Snapshot>>,
+    /// Of records that stand in for those of `data get`: which are wanted,
+    pub wanted: Option<Wanted>,
+    /// and those of the result that were searched for.
+    pub found: Option<Arc<Snapshot>>,
     /// What the fields of some records read besides these.
     pub besides: Besides,
 }
@@ -186,6 +191,14 @@ impl Table {
                 dependents.records.remove(key);
             }
         }
+    }
+
+    /// Whatever was computed from it or from one of its records, each once.
+    pub(super) fn all_dependents(&self) -> Vec<Dependent> {
+        let dependents = self.dependents();
+        let of_records = dependents.records.values().flat_map(Dependents::all);
+        let all: HashSet<Dependent> = dependents.whole.all().into_iter().chain(of_records).collect();
+        all.into_iter().collect()
     }
 
     /// Whether anything is kept that was computed from it; other tables among it are asked.
@@ -324,8 +337,26 @@ impl Queries {
             Question::Servers => {
                 self.successor(query, stages.source.as_ref(), self.server_records(), Default::default())
             }
+            Question::Entries(provider, lists) => {
+                let entries = self.entries(provider, lists, reads)?;
+                self.successor(query, stages.source.as_ref(), entries, Default::default())
+            }
+            Question::Records(records) => {
+                let wanted = self.wanted_records(query, records, &home, reads)?;
+                if stages.wanted.as_ref() != Some(&wanted) {
+                    *stages = Stages { wanted: Some(wanted), ..Stages::default() };
+                }
+                let view = self.view(records.entries, &home, reads)?;
+                view.use_whole(reads);
+                view.snapshot
+            }
             _ => {
-                let answer = self.answer(id, query, &home, reads)?;
+                let answer = self.answer(id, query, &home, reads).inspect_err(|unready| {
+                    // nobody asks for single records of a list that cannot be had
+                    if matches!(unready, Unready::Failed(error) if error.means_cannot_answer()) {
+                        pending.clear();
+                    }
+                })?;
                 match query.refresh.one {
                     Some(one) if answer.1.value.as_list().is_some() => {
                         let answer = (&answer.0, &answer.1);
@@ -337,13 +368,21 @@ impl Queries {
         };
         let renamed =
             query.fields.is_empty() && matches!(query.question, Question::Value(_)) && query.key.is_some();
-        let result = if query.fields.is_empty() && !renamed {
+        let made = matches!(query.question, Question::Records(_));
+        let result = if query.fields.is_empty() && !renamed && !made {
             Arc::clone(&source)
         } else {
             self.with_fields_of_all(id, query, stages, &source, reads)?
         };
         stages.source = Some(source);
         stages.result = Some(Arc::clone(&result));
+        let searched = stages.wanted.as_ref().is_some_and(|wanted| !wanted.search.is_for_all());
+        if let Some(rows) = result.value.as_list().filter(|_| made && searched) {
+            let found: Vec<Value> = rows.iter().filter(|row| **row != Value::Null).cloned().collect();
+            let found = self.successor(query, stages.found.as_ref(), found.into(), Default::default());
+            stages.found = Some(Arc::clone(&found));
+            return Ok(found);
+        }
         Ok(result)
     }
 

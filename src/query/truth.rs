@@ -177,12 +177,22 @@ impl Queries {
     pub(super) fn invalidate_cell(&self, cell: &Arc<Cell>) {
         cell.invalidate(Instant::now());
         // where nobody keeps what depends on it, whoever reads next has to ask
-        for dependent in cell.dependents() {
+        let dependents = cell.dependents();
+        let further = !self.any_live(&dependents);
+        self.mark_tables(dependents, further);
+        self.plan(cell);
+    }
+
+    /// Marks tables; and `further`, those that were made from them.
+    fn mark_tables(&self, dependents: Vec<Dependent>, further: bool) {
+        for dependent in dependents {
             if let Dependent::Table(id) = dependent {
                 self.table(id).mark();
+                if further {
+                    self.mark_tables(self.table(id).all_dependents(), true);
+                }
             }
         }
-        self.plan(cell);
     }
 
     /// Marks as stale what concerns the record of that key: the result for that record of a query

@@ -43,7 +43,10 @@ pub async fn ask_everything(tree: &Tree, tell: &(impl Fn(Step) + Sync)) -> Resul
         }
         tell(Step::Done(some.len()));
     }
-    for index in 0..tree.queries().model().queries.len() {
+    let model = Arc::clone(tree.queries().model());
+    // what stands in for `data get` is asked where that is lacking, by whoever reads it
+    let own = model.queries.iter().enumerate().filter(|(_, query)| !query.added);
+    for (index, _) in own {
         ask_query(tree, QueryId(index), tell).await;
     }
     Ok(())
@@ -87,12 +90,12 @@ async fn ask_query(tree: &Tree, id: QueryId, tell: &(impl Fn(Step) + Sync)) {
     let queries = tree.queries();
     let model = Arc::clone(queries.model());
     let bindings = match &model.query(id).parameters[..] {
-        [] => vec![Bindings::none()],
+        [] => vec![queries.home(id)],
         [parameter] => {
             let variables = model.variables.iter().filter(|variable| variable.binding == *parameter);
             let mut bindings = Vec::new();
             for variable in variables {
-                bindings.extend(records(tree, variable).await);
+                bindings.extend(records(tree, variable, &queries.home(id)).await);
             }
             bindings
         }
@@ -111,13 +114,13 @@ async fn ask_query(tree: &Tree, id: QueryId, tell: &(impl Fn(Step) + Sync)) {
     }
 }
 
-async fn records(tree: &Tree, variable: &Variable) -> Vec<Bindings> {
+async fn records(tree: &Tree, variable: &Variable, home: &Bindings) -> Vec<Bindings> {
     let queries = tree.queries();
-    let read = |reads: &Reads| queries.records(variable, &Bindings::none(), reads);
+    let read = |reads: &Reads| queries.records(variable, home, reads);
     match queries.settle(tree.deadline(), read).await {
         Ok((records, _)) => {
             let bindings = records.into_iter().map(|record| record.binding(variable));
-            bindings.map(|binding| Bindings::none().with(binding)).collect()
+            bindings.map(|binding| home.with(binding)).collect()
         }
         // one that ranges over something of another variable's record is met where the tree has both
         Err(_) => Vec::new(),

@@ -61,7 +61,9 @@ fn redirect(model: &mut Model, case: &Case, reader: &mut Reader) {
         if !texts {
             query.parser = Some(Parser::Json);
             query.rows.clear();
-        } else if query.parser.is_none() && matches!(query.question, Question::Data { .. }) {
+        } else if query.parser.is_none()
+            && matches!(query.question, Question::Data { .. } | Question::Records(_))
+        {
             query.parser = Some(Parser::Outline);
         } else if query.parser.is_none()
             && let Question::Origin(origin) = &query.question

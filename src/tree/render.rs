@@ -48,7 +48,7 @@ impl Tree {
             Content::Template { template, result } => {
                 self.template(&place(), template, *result, bindings, reads)
             }
-            Content::Raw(query) => Ok(self.queries().read(*query, bindings, reads)?.raw.clone()),
+            Content::Raw(query) => Ok(self.queries().raw(*query, bindings, reads)?),
             Content::Printed { value, format } => {
                 let value = match value {
                     Printed::Query(query) => self.queries().read(*query, bindings, reads)?.value.clone(),

@@ -14,7 +14,7 @@ use super::error::{Step, TreeError};
 use super::layout::{Layout, Place, PlaceId};
 use super::lookup::Tree;
 use crate::language::{Attributes, Model, QueryId, STATUS_DIRECTORY};
-use crate::query::{Bindings, QueryStanding, Reads};
+use crate::query::{QueryStanding, Reads};
 
 /// The name of the file that tells what came of a reload.
 pub const RELOAD: &str = "reload";
@@ -99,10 +99,10 @@ impl Tree {
             Status::Reload => self.last_reload.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             Status::State(id) => state(&queries.standing_of(id)),
             Status::Result(id) => {
-                let snapshot = queries.read(id, &Bindings::none(), reads)?;
+                let snapshot = queries.read(id, &queries.home(id), reads)?;
                 serde_json::to_string_pretty(&snapshot.value).unwrap_or_default() + "\n"
             }
-            Status::Raw(id) => return Ok(queries.read(id, &Bindings::none(), reads)?.raw.clone()),
+            Status::Raw(id) => return Ok(queries.raw(id, &queries.home(id), reads)?),
         };
         Ok(text.into())
     }
@@ -111,7 +111,10 @@ impl Tree {
     fn all_standings(&self) -> Vec<QueryStanding> {
         let queries = self.queries().model().queries.iter().enumerate();
         let asking = queries.filter(|(_, query)| !query.question.is_derived());
-        asking.map(|(index, _)| self.queries().standing_of(QueryId(index))).collect()
+        let standings = asking.map(|(index, query)| (query, self.queries().standing_of(QueryId(index))));
+        // what stands in for `data get` is told of where it does
+        let standings = standings.filter(|(query, standing)| !query.added || standing.questions > 0);
+        standings.map(|(_, standing)| standing).collect()
     }
 
     fn summary(&self) -> String {

@@ -52,6 +52,21 @@ fn trees_without_mistakes_are_told_in_one_line() {
 }
 
 #[test]
+fn what_only_a_server_needs_is_refused_without_live() {
+    for option in ["--server", "--user", "--secret-file"] {
+        let checked = check(&[option, "127.0.0.1:5038", RIGHT[0]], &[]);
+        assert_eq!((checked.status, checked.out.as_str()), (Some(2), ""), "{option}");
+        assert!(checked.err.contains(&format!("{option} is of use only with --live")), "{}", checked.err);
+    }
+    // the environment is for all commands
+    let environment = [("ASTFS_SERVER", "127.0.0.1:5038"), ("ASTFS_USER", "ops")];
+    assert_eq!(check(&RIGHT, &environment).status, Some(0));
+    let checked = check(&["--live", RIGHT[0], RIGHT[1]], &[]);
+    assert_eq!(checked.status, Some(2));
+    assert!(checked.err.contains("--live asks one server for one tree; name one"), "{}", checked.err);
+}
+
+#[test]
 fn warnings_fail_only_if_they_are_denied() {
     let checked = check(&[WARNED], &[]);
     assert_eq!(checked.status, Some(0));

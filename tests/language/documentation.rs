@@ -96,3 +96,15 @@ fn the_json_in_the_documentation_is_a_real_one() {
     report["findings"][0]["file"] = "tree.toml".into();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&example).expect("JSON"), report);
 }
+
+#[test]
+fn what_stands_in_for_data_get_is_in_the_documentation() {
+    let quoted = |names: Vec<&str>| names.join("`, `");
+    for provider in astfs::data::PROVIDERS {
+        let lists = provider.lists.iter().map(|list| list.ask.name());
+        let asked = lists.chain(provider.details.iter().map(|detail| detail.ask.name())).collect();
+        let missing = quoted(provider.missing.to_vec());
+        let row = format!("\n| `{}` | `{}` | `{missing}` |\n", provider.path, quoted(asked));
+        assert!(DOCUMENT.contains(&row), "{row}");
+    }
+}

@@ -9,7 +9,7 @@ use nix::libc::{ECONNREFUSED, EHOSTDOWN, EIO};
 use super::PATIENCE;
 use crate::support::answers::{command, event, printed};
 use crate::support::mount::{Mounted, fuse_available};
-use crate::support::simulated::{Simulated, TreeFile, shipped};
+use crate::support::simulated::{Simulated, TreeFile, peers_and_users};
 use crate::support::wait_until;
 use crate::support::walk::walk;
 
@@ -162,13 +162,13 @@ fn after_a_reconnect_nothing_is_shown_that_was_not_asked_again() {
 }
 
 #[test]
-fn the_shipped_tree_is_shown_as_it_was_while_a_server_of_any_version_is_away() {
+fn a_tree_of_peers_is_shown_as_it_was_while_a_server_of_any_version_is_away() {
     if !fuse_available() {
         return;
     }
     for version in [Version::Asterisk13, Version::Asterisk16] {
         let server = Simulated::start(Content::generated(version, 20, 3));
-        let mounted = server.mount(&shipped("asterisk.toml"));
+        let mounted = server.mount(&peers_and_users());
         let whole = || fs::read_dir(mounted.join("users/sipfriends")).is_ok_and(|names| names.count() > 4);
         assert!(wait_until(PATIENCE, whole), "{version:?}: {}", mounted.stderr());
         let before = walk(mounted.path());

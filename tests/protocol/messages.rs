@@ -10,7 +10,7 @@ use astfs::simulator::{Content, Version};
 
 use super::PATIENCE;
 use crate::support::mount::{Mounted, fuse_available};
-use crate::support::simulated::{Simulated, shell_in, shipped, text};
+use crate::support::simulated::{Simulated, peers_and_users, shell_in, text};
 use crate::support::wait_until;
 
 /// What the mount says that it was asked and asked itself.
@@ -57,7 +57,7 @@ fn who_looks_again_at_what_has_not_changed_asks_nobody() {
     }
     for version in [Version::Asterisk13, Version::Asterisk16] {
         let server = Simulated::start(Content::generated(version, 300, 5));
-        let mounted = server.mount(&shipped("asterisk.toml"));
+        let mounted = server.mount(&peers_and_users());
         assert!(wait_until(PATIENCE, || fs::read_dir(mounted.join("users/sipfriends")).is_ok()));
         let shell = |script: &str| {
             let output = shell_in(mounted.path(), Duration::from_secs(120), script);
@@ -111,7 +111,7 @@ fn an_event_about_one_of_a_thousand_peers_asks_about_that_one_and_changes_only_i
     }
     for version in [Version::Asterisk13, Version::Asterisk16] {
         let server = Simulated::start(Content::generated(version, 1000, 11));
-        let mounted = server.mount(&shipped("asterisk.toml"));
+        let mounted = server.mount(&peers_and_users());
         let friends = mounted.join("users/sipfriends");
         assert!(wait_until(PATIENCE, || fs::read_dir(&friends).is_ok()), "{}", mounted.stderr());
         let name = fs::read_dir(friends.join("_offline")).expect("it is listed").flatten().next();

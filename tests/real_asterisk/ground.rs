@@ -74,6 +74,13 @@ pub fn fields(path: &Path) -> BTreeMap<String, String> {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
+/// A file's one value.
+#[track_caller]
+pub fn value(path: &Path) -> String {
+    let text = text(path);
+    text.strip_suffix('\n').unwrap_or(&text).to_owned()
+}
+
 /// The names in a directory, sorted.
 #[track_caller]
 pub fn names(path: &Path) -> Vec<String> {
@@ -82,6 +89,13 @@ pub fn names(path: &Path) -> Vec<String> {
     let mut names: Vec<_> = names.map(|name| name.to_string_lossy().into_owned()).collect();
     names.sort();
     names
+}
+
+/// The records in a directory, sorted: not the directories of states, and not the twins.
+#[track_caller]
+pub fn records(path: &Path) -> Vec<String> {
+    let is_record = |name: &String| !name.starts_with('_') || name.ends_with("~2");
+    names(path).into_iter().filter(|name| is_record(name) && !name.ends_with(".json")).collect()
 }
 
 /// Whether a directory can be listed: the first of its names tells.

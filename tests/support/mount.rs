@@ -81,11 +81,20 @@ impl Mounted {
     }
 
     /// Runs any command that is to mount something at `mount_point` and to stay in the foreground.
-    pub fn run(mut command: Command, mount_point: &Path) -> Result<Mounted, NotMounted> {
+    pub fn run(command: Command, mount_point: &Path) -> Result<Mounted, NotMounted> {
+        Mounted::run_saying(command, mount_point, Stdio::piped())
+    }
+
+    /// The same with a standard error of its own; what is said there is collected if it is a new pipe.
+    pub fn run_saying(
+        mut command: Command,
+        mount_point: &Path,
+        stderr: Stdio,
+    ) -> Result<Mounted, NotMounted> {
         let mut program = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stderr(stderr)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let stderr = Stderr::collect(&mut program);

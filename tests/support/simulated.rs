@@ -122,6 +122,12 @@ pub fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("trees").join(name)
 }
 
+/// The tree of peers, friends and users that the benchmark mounts: for what is no matter of the shipped tree.
+/// What a simulated server lacks is not in it, and nothing of it becomes stale by itself while a test runs.
+pub fn peers_and_users() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/mount/tree.toml")
+}
+
 /// Recordings of a real server.
 pub fn transcripts(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(version)

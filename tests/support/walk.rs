@@ -95,6 +95,12 @@ fn walk_node<'a>(
     })
 }
 
+/// A walk without the errnos of what failed, which the library does not tell.
+pub fn without_errnos(walk: Walk) -> Walk {
+    let same = |shown| if let Shown::Failed(_) = shown { Shown::Failed(None) } else { shown };
+    walk.into_iter().map(|(path, shown)| (path, same(shown))).collect()
+}
+
 /// The names directly in a directory of a walk, in order.
 pub fn names<'a>(seen: &'a Walk, directory: &str) -> Vec<&'a str> {
     let below = seen.keys().filter_map(|path| path.strip_prefix(directory)?.strip_prefix('/'));

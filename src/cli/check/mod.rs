@@ -1,16 +1,19 @@
 //! `astfs check`: every mistake of tree files, and what a server answers of one.
 
 mod live;
+mod looking;
 mod rights;
 mod told;
+mod user;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, ValueEnum};
 
 use super::color::Color;
-use super::{CliError, ServerSelection, open};
+use super::{CliError, ServerSelection, logging, open};
 use crate::language::{LoadOptions, Model, Report, Severity, load};
 
 const AFTER_HELP: &str = "\
@@ -104,11 +107,18 @@ impl Checked {
     }
 }
 
-pub fn run(args: &CheckArgs) -> Result<(), CliError> {
-    if args.live && args.trees.len() > 1 {
-        eprintln!("astfs: --live asks one server for one tree; name one");
-        return Err(CliError::Told(2));
+/// What is wrong with arguments that can each be given. What stands in the environment is for other commands too.
+pub fn misuse(given: &ArgMatches) -> Option<String> {
+    let is_typed = |name: &&str| given.value_source(name) == Some(ValueSource::CommandLine);
+    if !given.get_flag("live") {
+        let asked = ["server", "user", "secret_file"].into_iter().find(is_typed)?;
+        return Some(format!("--{} is of use only with --live", asked.replace('_', "-")));
     }
+    let trees = given.get_many::<PathBuf>("trees").map_or(0, |trees| trees.len());
+    (trees > 1).then(|| "--live asks one server for one tree; name one".into())
+}
+
+pub fn run(args: &CheckArgs) -> Result<(), CliError> {
     let options = LoadOptions { allow_exec: args.server.allow_exec, ..args.server.load_options() };
     let mut checked = Checked::default();
     for tree in &args.trees {
@@ -123,7 +133,8 @@ pub fn run(args: &CheckArgs) -> Result<(), CliError> {
     };
     let mut output = std::io::stdout();
     if found && matches!(args.format, Format::Text) {
-        eprintln!("{}{}", report.render(args.color.on_stderr()), checked.summary(&args.trees));
+        let summary = checked.summary(&args.trees);
+        logging::tell(format_args!("{}{summary}\n", report.render(args.color.on_stderr())));
     } else if matches!(args.format, Format::Text) {
         writeln!(output, "{}", checked.summary(&args.trees))?;
     }

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::counted;
-use super::live::{Live, User};
+use super::live::Live;
+use super::user::User;
 
 /// The report: aligned lines, the manager user to paste, and a summary.
 pub fn text(live: &Live) -> String {

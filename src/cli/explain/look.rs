@@ -1,15 +1,13 @@
 //! Looking at a path: through the tree and its server, or through a mount that has asked already.
 
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use super::explanation::{Absence, Explanation, Line, Reason, Record};
+use super::explanation::{Absence, Explanation, Line};
 use super::mounted::Mounted;
-use super::reading::Reading;
-use crate::language::{Content, Entry, Expression, Model, OnError, Way};
+use crate::language::Model;
 use crate::parse::text;
-use crate::query::{Caller, Manner, QueryError, Reads, Used};
-use crate::tree::{Above, Given, Kind, Missing, NoRecord, Node, Step, Tree, TreeError};
+use crate::query::{Manner, QueryError, Reads};
+use crate::tree::{Kind, Missing, Node, Step, Tree, TreeError};
 
 /// How often a computation may find that it needs one more result of the mount.
 const ROUNDS: usize = 32;
@@ -37,7 +35,8 @@ struct Followed {
     lost: Option<(String, Lost)>,
 }
 
-enum Lost {
+/// Why a name is not there.
+pub(super) enum Lost {
     Missing(Missing),
     NotADirectory,
     Failed(QueryError),
@@ -53,7 +52,10 @@ impl<'a> Look<'a> {
     }
 
     /// Runs a computation, with what it lacks from where answers come from.
-    async fn settle<T>(&self, compute: impl Fn(&Reads) -> Result<T, Step>) -> Result<T, TreeError> {
+    pub(super) async fn settle<T>(
+        &self,
+        compute: impl Fn(&Reads) -> Result<T, Step>,
+    ) -> Result<T, TreeError> {
         let Ground::Mount(mounted) = self.ground else { return self.tree.settle(compute).await };
         let queries = self.tree.queries();
         for _ in 0..ROUNDS {
@@ -157,185 +159,5 @@ impl<'a> Look<'a> {
             // it has gone meanwhile
             Err(_) => Lost::Missing(Missing { hidden: None, error: None, records: vec![], nearest: vec![] }),
         }
-    }
-
-    /// What stands at a node.
-    fn describe(&self, node: &Node, below: &Path, told: &mut Explanation) {
-        let entry = self.tree.entry(node);
-        told.kind = Some(kind(self.tree, node, entry));
-        let attributes = self.tree.attributes(node);
-        (told.uid, told.gid) = (attributes.uid, attributes.gid);
-        let mut mode = u32::from(attributes.mode.unwrap_or_default());
-        if let Ground::Mount(mounted) = self.ground
-            && let Ok(metadata) = mounted.metadata(below)
-        {
-            mode = metadata.permissions().mode() & 0o7777;
-            (told.uid, told.gid) = (Some(metadata.uid()), Some(metadata.gid()));
-        }
-        told.mode = Some(format!("{mode:04o}"));
-        let Some(entry) = entry else { return };
-        told.entry = Some(Line::of_entry(entry));
-        let files = self.model().template_files_of(entry).into_iter();
-        told.templates = files.map(|path| path.display().to_string()).collect();
-        if !matches!(entry.content, Content::Directory | Content::Text(_)) && !entry.is_alive() {
-            let named = OnError::NAMES.into_iter().find(|(_, choice)| *choice == entry.on_error);
-            told.on_error = named.map(|(name, _)| name);
-        }
-    }
-
-    /// The records on the way, and what is read for the content or the listing.
-    async fn tell_read(&self, node: &Node, below: &Path, told: &mut Explanation) {
-        let records = self.settle(|reads| self.tree.records_above(node, reads)).await;
-        let (above, bindings) = match records {
-            Ok((above, bindings)) => (above, Some(bindings)),
-            Err(_) => (self.tree.variables_above(node), None),
-        };
-        told.variables = above.iter().map(|one| self.record(one)).collect();
-        let mut asked = Vec::new();
-        match self.ground {
-            Ground::Mount(mounted) => {
-                told.age = mounted.attribute(below, "age").and_then(|age| age.parse().ok());
-                told.stale = mounted.attribute(below, "stale").map(|stale| stale == "1");
-                told.error = mounted.attribute(below, "error");
-            }
-            Ground::Server => {
-                let read = |reads: &Reads| self.tree.read_now(node, &reads.for_caller(Caller::own()));
-                let (error, used) = match self.settle(read).await {
-                    Ok(read) => read,
-                    Err(error) => (Some(error), Used::default()),
-                };
-                let standing = self.tree.queries().standing(&used);
-                told.age = standing.asked.map(|at| at.elapsed().as_secs_f64());
-                told.stale = standing.asked.map(|_| standing.stale);
-                told.error = error.map(|error| error.to_string()).or(standing.error);
-                asked = self.tree.queries().asked(&used);
-            }
-        }
-        let used = match self.ground {
-            Ground::Mount(mounted) => mounted.attribute(below, "query"),
-            Ground::Server => None,
-        };
-        let mut reading = Reading::new(self, bindings, asked, used);
-        let entry = self.tree.entry(node);
-        for (way, id) in entry.iter().flat_map(|entry| self.model().queries_of_entry(entry)) {
-            reading.add(way, id, 0);
-        }
-        let above = above.iter().map(|one| one.variable);
-        for variable in self.tree.variables_in(node).into_iter().chain(above) {
-            for id in self.model().queries_of_variable(self.model().variable(variable)) {
-                reading.add(Way::Each, id, 0);
-            }
-        }
-        told.queries = reading.all();
-    }
-
-    fn record(&self, above: &Above) -> Record {
-        let variable = self.model().variable(above.variable);
-        let word = |given: &Given| match given {
-            Given::Escaped => "escaped",
-            Given::Cut => "cut",
-            Given::Suffix => "suffix",
-        };
-        Record {
-            variable: variable.name.clone(),
-            name: above.name.to_string(),
-            key: above.key.as_ref().map(ToString::to_string),
-            given: above.given.iter().map(word).collect(),
-            declared: Line::of(&variable.place),
-        }
-    }
-
-    fn absence(&self, directory: &Node, path: &Path, name: String, lost: &Lost) -> Absence {
-        let directory_name = match path.as_os_str().is_empty() {
-            true => ".".to_owned(),
-            false => path.display().to_string(),
-        };
-        let mut absence = Absence { name, directory: directory_name, reasons: vec![], nearest: vec![] };
-        match lost {
-            Lost::NotADirectory => {
-                let kind = kind(self.tree, directory, self.tree.entry(directory));
-                let text =
-                    format!("`{}` is a {kind}, not a directory; links are not followed", absence.directory);
-                absence.reasons.push(Reason { reason: "not-a-directory", text, declared: None });
-            }
-            Lost::Failed(error) => {
-                absence.reasons.push(Reason { reason: "error", text: error.to_string(), declared: None });
-            }
-            Lost::Missing(missing) => {
-                absence.reasons = self.reasons(missing);
-                absence.nearest.clone_from(&missing.nearest);
-            }
-        }
-        absence
-    }
-
-    fn reasons(&self, missing: &Missing) -> Vec<Reason> {
-        if let Some(entry) = missing.hidden {
-            return vec![self.when_false(entry, missing.error.as_deref())];
-        }
-        if missing.records.is_empty() {
-            let text = "no entry has that name".to_owned();
-            return vec![Reason { reason: "no-such-entry", text, declared: None }];
-        }
-        let is_certain = |one: &&NoRecord| one.filtered || one.hidden.is_some();
-        let certain: Vec<_> = missing.records.iter().filter(is_certain).collect();
-        let told = if certain.is_empty() { missing.records.iter().collect() } else { certain };
-        told.into_iter().map(|one| self.no_record(one)).collect()
-    }
-
-    fn when_false(&self, entry: usize, error: Option<&str>) -> Reason {
-        let entry = &self.model().entries[entry];
-        let text = condition("when", entry.when.as_ref(), error);
-        Reason { reason: "when-false", text, declared: Some(Line::of_entry(entry)) }
-    }
-
-    fn no_record(&self, none: &NoRecord) -> Reason {
-        let variable = self.model().variable(none.variable);
-        let error = none.error.as_deref();
-        if let Some(entry) = none.hidden {
-            return self.when_false(entry, error);
-        }
-        let declared = Some(Line::of(&variable.place));
-        if none.filtered {
-            let text = condition("where", variable.filter.as_ref(), error);
-            return Reason { reason: "where-false", text, declared };
-        }
-        let from = &variable.records.text;
-        match error {
-            Some(error) => {
-                let text = format!("{{{}}} has no records: {error}", variable.name);
-                Reason { reason: "cannot-answer", text, declared }
-            }
-            None => {
-                let passed = match variable.filter {
-                    Some(_) => format!(", {} pass `where`", none.counted),
-                    None => String::new(),
-                };
-                let text = format!(
-                    "no record of {{{}}} has that name: `{from}` lists {}{passed}",
-                    variable.name, none.listed
-                );
-                Reason { reason: "no-record", text, declared }
-            }
-        }
-    }
-}
-
-fn condition(key: &str, expression: Option<&Expression>, error: Option<&str>) -> String {
-    let text = expression.map_or("", |expression| &expression.text);
-    match error {
-        Some(error) => format!("`{key}` cannot be computed: `{text}`: {error}"),
-        None => format!("`{key}` is false: `{text}`"),
-    }
-}
-
-fn kind(tree: &Tree, node: &Node, entry: Option<&Entry>) -> &'static str {
-    match (tree.kind(node), entry) {
-        (_, Some(entry)) if entry.write.is_some() => "control",
-        (_, Some(Entry { content: Content::Events(_), .. })) => "log",
-        (Kind::Directory, _) => "directory",
-        (Kind::Link, _) => "link",
-        (Kind::File, None) if tree.is_volatile(node) => "status",
-        (Kind::File, _) => "file",
     }
 }

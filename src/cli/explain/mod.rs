@@ -1,10 +1,12 @@
 //! `astfs explain`: why a path is what it is or is not there, and what a finding means.
 
+mod absence;
 mod codes;
 mod explanation;
 mod look;
 mod mounted;
 mod reading;
+mod standing;
 mod text;
 
 use std::io::Write;

@@ -83,8 +83,8 @@ impl<'l, 'a> Reading<'l, 'a> {
                 asking.state = stands.map(|stands| stands.state.clone());
                 asking.age = stands.and_then(|stands| stands.age);
                 asking.error = stands.and_then(|stands| stands.error.clone());
-                let none = Bindings::none();
-                let bound = if query.parameters.is_empty() { Some(&none) } else { self.bindings.as_ref() };
+                let home = queries.home(id);
+                let bound = if query.parameters.is_empty() { Some(&home) } else { self.bindings.as_ref() };
                 let question = bound.map(|bound| queries.question(id, bound, &Reads::new(manner)));
                 let inquiry = question.and_then(Result::ok).flatten();
                 asking.questions = inquiry.into_iter().map(|inquiry| inquiry.shown()).collect();

@@ -74,7 +74,9 @@ struct NewFile {
 
 pub fn run(args: &InitArgs) -> Result<(), CliError> {
     let machine = Machine::read(&args.asterisk_config, &args.asterisk);
-    tell(&machine);
+    let mut output = io::stdout();
+    // the files are to be written, whether anybody listens or not
+    let _ = tell(&mut output, &machine);
     let asks = io::stdin().is_terminal() && !args.yes;
     let found = machine.manager.as_ref().map_or(DEFAULT_ADDRESS, |manager| manager.address.as_str());
     let address = match &args.address {
@@ -104,7 +106,8 @@ pub fn run(args: &InitArgs) -> Result<(), CliError> {
     let tree = folder.join("tree.toml");
     files.push(NewFile { path: tree.clone(), text: tree_file::compose(&machine, &connection), mode: 0o644 });
     if machine.drivers_to_show().contains(&Driver::Sip) {
-        files.extend(SHIPPED[1..].iter().map(|(name, text)| NewFile {
+        let templates = SHIPPED.iter().filter(|(name, _)| name.starts_with("templates/"));
+        files.extend(templates.map(|(name, text)| NewFile {
             path: folder.join(name),
             text: (*text).to_owned(),
             mode: 0o644,
@@ -123,81 +126,94 @@ pub fn run(args: &InitArgs) -> Result<(), CliError> {
     }
     write_all(&files)?;
     for file in &files {
-        println!("written: {}", file.path.display());
+        writeln!(output, "written: {}", file.path.display())?;
     }
-    advise(&machine, known, &user, &rights);
-    go_on(&machine, known.is_none().then_some(stanza.as_path()), &tree);
-    Ok(())
+    advise(&mut output, &machine, known, &user, &rights)?;
+    Ok(go_on(&mut output, &machine, known.is_none().then_some(stanza.as_path()), &tree)?)
 }
 
 /// Says what was found, and what could not be read.
-fn tell(machine: &Machine) {
-    println!(
+fn tell(output: &mut impl Write, machine: &Machine) -> io::Result<()> {
+    writeln!(
+        output,
         "{} ({})",
         machine.version.as_deref().unwrap_or("An Asterisk of unknown version"),
         machine.folder.display()
-    );
+    )?;
     match machine.drivers.as_deref() {
-        None | Some([]) => println!("channel drivers: not known; the tree gets all"),
+        None | Some([]) => writeln!(output, "channel drivers: not known; the tree gets all")?,
         Some(drivers) => {
             let modules: Vec<_> = drivers.iter().map(|driver| driver.module()).collect();
-            println!("channel drivers: {}", modules.join(", "));
+            writeln!(output, "channel drivers: {}", modules.join(", "))?;
         }
     }
     if let Some(Manager { enabled, address, users }) = &machine.manager {
         let state = if *enabled { "enabled" } else { "not enabled" };
         let names: Vec<_> = users.iter().map(|user| user.name.as_str()).collect();
-        println!("manager: {state}, at {address}, users: {}", names.join(", "));
+        writeln!(output, "manager: {state}, at {address}, users: {}", names.join(", "))?;
     }
     for unread in &machine.unread {
-        println!("not read: {unread}");
+        writeln!(output, "not read: {unread}")?;
     }
+    Ok(())
 }
 
 /// What is to be done in Asterisk's own files, which are not ours.
-fn advise(machine: &Machine, known: Option<&User>, user: &str, rights: &[&str]) {
+fn advise(
+    output: &mut impl Write,
+    machine: &Machine,
+    known: Option<&User>,
+    user: &str,
+    rights: &[&str],
+) -> io::Result<()> {
     let file = machine.folder.join("manager.conf");
     if machine.manager.as_ref().is_some_and(|manager| !manager.enabled) {
-        println!("\nThe manager interface is off: set `enabled = yes` in [general] of {}.", file.display());
+        writeln!(
+            output,
+            "\nThe manager interface is off: set `enabled = yes` in [general] of {}.",
+            file.display()
+        )?;
     }
     match known {
         Some(known) => {
-            println!("\nThe manager user `{user}` is in {} already.", file.display());
+            writeln!(output, "\nThe manager user `{user}` is in {} already.", file.display())?;
             if known.secret.is_none() {
-                println!(
+                writeln!(
+                    output,
                     "His secret is not there: put it into the file that `secret` in the tree file names."
-                );
+                )?;
             }
             let lacking =
                 [("read", User::lacks(&known.read, &READ)), ("write", User::lacks(&known.write, rights))];
             for (key, classes) in lacking.into_iter().filter(|(_, classes)| !classes.is_empty()) {
-                println!("To see everything, add to its `{key}`: {}", classes.join(","));
+                writeln!(output, "To see everything, add to its `{key}`: {}", classes.join(","))?;
             }
         }
         None => {
-            println!("\nAdd this manager user to {}:\n", file.display());
-            print!("{}", user_section(user, "…", rights));
+            writeln!(output, "\nAdd this manager user to {}:\n", file.display())?;
+            write!(output, "{}", user_section(user, "…", rights))?;
         }
     }
+    Ok(())
 }
 
 /// The commands to go on with.
-fn go_on(machine: &Machine, stanza: Option<&Path>, tree: &Path) {
+fn go_on(output: &mut impl Write, machine: &Machine, stanza: Option<&Path>, tree: &Path) -> io::Result<()> {
     let word = |path: &Path| {
         let text = path.to_string_lossy();
         let plain = |one: char| one.is_ascii_alphanumeric() || "/._-".contains(one);
         if text.chars().all(plain) { text.into_owned() } else { shell_word(&text) }
     };
-    println!("\nGo on with:");
+    writeln!(output, "\nGo on with:")?;
     if let Some(stanza) = stanza {
         let file = word(&machine.folder.join("manager.conf"));
-        println!("  cat {} >> {file} && asterisk -rx 'manager reload'", word(stanza));
+        writeln!(output, "  cat {} >> {file} && asterisk -rx 'manager reload'", word(stanza))?;
     }
-    println!("  astfs check {}", word(tree));
+    writeln!(output, "  astfs check {}", word(tree))?;
     if stanza.is_none() {
-        println!("  astfs ls {}", word(tree));
+        writeln!(output, "  astfs ls {}", word(tree))?;
     }
-    println!("  astfs mount {} /mnt", word(tree));
+    writeln!(output, "  astfs mount {} /mnt", word(tree))
 }
 
 /// The classes that the tree's questions need.
@@ -228,8 +244,9 @@ fn answered(
         return read(proposed).map_err(|error| CliError::Arguments(format!("`{proposed}`: {error}")));
     }
     loop {
-        print!("{question} [{proposed}] ");
-        io::stdout().flush()?;
+        let mut output = io::stdout();
+        write!(output, "{question} [{proposed}] ")?;
+        output.flush()?;
         let mut line = String::new();
         if io::stdin().lock().read_line(&mut line)? == 0 {
             return Err(CliError::Arguments("nothing was written".into()));
@@ -237,7 +254,7 @@ fn answered(
         let line = line.trim();
         match read(if line.is_empty() { proposed } else { line }) {
             Ok(answer) => return Ok(answer),
-            Err(complaint) => println!("{complaint}"),
+            Err(complaint) => writeln!(output, "{complaint}")?,
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::cli::demo::SHIPPED;
 
 const GENERAL: &str = include_str!("general.toml");
 const PJSIP: &str = include_str!("pjsip.toml");
-/// Where the shipped tree's queries begin, behind its connection.
-const SHIPPED_QUERIES: &str = "# ---- realtime";
+/// Where a part of the shipped tree begins, behind what it says of itself.
+const FIRST_HEADING: &str = "# ----";
 const TREE: &str = "[tree]\n";
 
 /// What a tree file says of the connection.
@@ -33,27 +33,22 @@ impl Part {
         Part { tables: tables.trim_end().to_owned(), paths: paths.trim_end().to_owned() }
     }
 
-    /// Only those paragraphs that are about IAX2, or only those that are not.
-    fn about_iax(&self, about: bool) -> Part {
-        let kept = |paragraph: &&str| {
-            let iax = paragraph.to_ascii_lowercase().contains("iax");
-            iax == about && !paragraph.starts_with("# ---- the tree") && !paragraph.starts_with("\"config\"")
-        };
-        let chosen = |text: &str| text.split("\n\n").filter(kept).collect::<Vec<_>>().join("\n\n");
-        Part { tables: chosen(&self.tables), paths: chosen(&self.paths) }
+    /// The part of the shipped tree with that name.
+    fn shipped(name: &str) -> Part {
+        let path = format!("trees/asterisk/{name}.toml");
+        let text = SHIPPED.iter().find(|(shipped, _)| *shipped == path).map_or("", |(_, text)| text);
+        Part::of(&text[text.find(FIRST_HEADING).unwrap_or_default()..])
     }
 }
 
 /// The text of the tree file for a machine.
 pub fn compose(machine: &Machine, connection: &Connection<'_>) -> String {
     let drivers = machine.drivers_to_show();
-    let shipped = SHIPPED[0].1;
-    let shipped = Part::of(&shipped[shipped.find(SHIPPED_QUERIES).unwrap_or_default()..]);
     let mut parts = vec![Part::of(GENERAL)];
     for driver in &drivers {
         parts.push(match driver {
-            Driver::Sip => shipped.about_iax(false),
-            Driver::Iax2 => shipped.about_iax(true),
+            Driver::Sip => Part::shipped("sip"),
+            Driver::Iax2 => Part::shipped("iax2"),
             Driver::Pjsip => Part::of(PJSIP),
         });
     }

@@ -19,6 +19,8 @@ pub const WIDEST_COLUMN: usize = 255;
 /// A sentence that says why a value has no such form.
 pub fn print(value: &Value, format: Format) -> Result<String, String> {
     match format {
+        // what is absent is an empty file
+        Format::Text if *value == Value::Null => Ok(String::new()),
         Format::Text => {
             let mut lines = String::new();
             text(value, "", &mut lines);
@@ -240,6 +242,7 @@ mod tests {
             "name=60'01\non=True\nnone=\ncodecs.0.name=ulaw\ncodecs.0.ms=20\ncodecs.1.name=alaw\n"
         );
         assert_eq!(printed(r#"["a","b"]"#, Format::Text), "a\nb\n");
+        assert_eq!((printed("null", Format::Text), printed("\"\"", Format::Text)), ("".into(), "\n".into()));
         assert_eq!(printed(r#"{"a":"x\ny=z"}"#, Format::Text), "a=x\\ny=z\n");
     }
 

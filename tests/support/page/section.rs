@@ -155,6 +155,10 @@ impl Section {
             let Some(server) = Server::start(server, self.folder.path()) else { return false };
             self.running.servers.push((name.clone(), server));
         }
+        let file = self.folder.path().join("tree.toml");
+        if let Ok(tree) = fs::read_to_string(&file) {
+            fs::write(&file, self.with_addresses(&tree)).expect("a tree file");
+        }
         true
     }
 
@@ -211,11 +215,15 @@ impl Section {
     /// The command with the test's names for what the page names.
     fn here(&self, command: &str) -> String {
         let mnt = self.mnt().display().to_string();
-        let mut here = command.replace("/mnt", &mnt).replace(PLAYGROUND, &mnt);
-        for (name, server) in &self.running.servers {
-            here = here.replace(&format!("{name}:5038"), &server.address());
-        }
-        here
+        self.with_addresses(&command.replace("/mnt", &mnt).replace(PLAYGROUND, &mnt))
+    }
+
+    /// A text with the servers' addresses for what the page calls them.
+    fn with_addresses(&self, text: &str) -> String {
+        let servers = self.running.servers.iter();
+        servers.fold(text.to_owned(), |text, (name, server)| {
+            text.replace(&format!("{name}:5038"), &server.address())
+        })
     }
 
     /// What a command prints. What follows a server takes a moment: the command is run again until it
