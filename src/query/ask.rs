@@ -97,7 +97,7 @@ impl Queries {
         let read = match reply {
             Reply::Answer(Ok(answer)) => read_answer(query, &answer),
             Reply::Answer(Err(error)) => Err(QueryError::NoAnswer { query: name(), error }),
-            Reply::Content(Ok(content)) => read_content(query, content.bytes),
+            Reply::Content(Ok(content)) => read_content(query, content.bytes, self.model().shows_raw(id)),
             Reply::Content(Err(error)) => Err(QueryError::NoContent { query: name(), error }),
         };
         match read {
@@ -217,10 +217,10 @@ fn read_answer(query: &Query, answer: &Answer) -> Result<(Value, Bytes), QueryEr
     Ok((follow(value, &query.rows), raw))
 }
 
-/// What a text means that no server sent.
-fn read_content(query: &Query, raw: Bytes) -> Result<(Value, Bytes), QueryError> {
+/// What a text means that no server sent; nobody asks if it is shown as it came.
+fn read_content(query: &Query, raw: Bytes, shown: bool) -> Result<(Value, Bytes), QueryError> {
     let own = match &query.question {
-        Question::Origin(origin) => origin.parser(),
+        Question::Origin(origin) if !shown => origin.parser(),
         _ => None,
     };
     let parser = query.parser.as_ref().or(own.as_ref()).unwrap_or(&Parser::Text);

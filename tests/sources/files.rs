@@ -95,7 +95,7 @@ fn a_records_value_is_one_segment_of_a_path_whatever_it_holds() {
         .collect();
     ground.write("people.json", &serde_json::Value::from(people).to_string());
     for (id, file) in files.iter().enumerate() {
-        assert_eq!(ground.prints("cat", &[&id.to_string()]), format!("of {file}"), "{:?}", names[id]);
+        assert_eq!(ground.prints("cat", &[&id.to_string()]), format!("of {file}\n"), "{:?}", names[id]);
     }
 }
 

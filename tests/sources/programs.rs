@@ -45,7 +45,7 @@ fn a_records_value_is_one_argument_and_never_an_option() {
     let allowed = |path: &str| ground.run("cat", &["--allow-exec", path]);
     for (id, name) in names.iter().enumerate() {
         let output = allowed(&format!("{id}/shown"));
-        assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{name}|-x{name}|"), "{output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{name}|-x{name}|\n"), "{output:?}");
     }
     for id in [8, 9] {
         let output = allowed(&format!("{id}/shown"));
@@ -53,7 +53,7 @@ fn a_records_value_is_one_argument_and_never_an_option() {
         assert!(said.contains("argument 2 of `printf` begins with `-` and would be an option"), "{said}");
         assert!(output.stdout.is_empty() && !said.contains("rf`"), "{said}");
     }
-    assert_eq!(allowed("8/operand").stdout, b"-rf", "behind `--` it is none");
+    assert_eq!(allowed("8/operand").stdout, b"-rf\n", "behind `--` it is none");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn without_the_option_no_program_is_run_and_which_one_would_be_is_told() {
         let output = ground.run(command, arguments);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
-        let line = format!("{}:9: query `shown` runs a program; give --allow-exec", ground.tree().display());
+        let line = format!("{}:8: query `shown` runs a program; give --allow-exec", ground.tree().display());
         assert!(said.contains(&line), "{said}");
     }
     let warned = ground.run("check", &[]);
