@@ -73,9 +73,8 @@ pub fn targets(
         model.servers.entry(String::new()).or_default().address = Some(address.clone());
     }
     // a recording stands in for what is beside the server as well
-    let is_recording = |server: &ServerAddress| {
-        server.address.as_ref().is_some_and(|address| address.starts_with(REPLAY))
-    };
+    let is_recording =
+        |server: &ServerAddress| server.address.as_ref().is_some_and(|address| address.starts_with(REPLAY));
     let asks = model.asks_server();
     let wanted = model.servers.iter().filter(|(_, server)| asks || is_recording(server));
     let target = |(name, declared): (&String, &ServerAddress)| {
