@@ -1,6 +1,8 @@
 //! Mounting a tree, and ending it.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -142,8 +144,10 @@ impl Mount {
         let shared = Arc::new(Shared::new(Arc::clone(&tree), Arc::clone(&notices), runtime.clone()));
         let following = Arc::clone(&tree).follow(Box::new(Publisher(Arc::clone(&shared))));
         let filesystem = TreeFilesystem::new(Arc::clone(&shared));
-        let (ended, kernel) =
-            serve(filesystem, mountpoint, config(access, MountOption::RO)).map_err(refused)?;
+        let session = Session::new(filesystem, mountpoint, &config(access, MountOption::RO));
+        let session = session.map_err(refused)?;
+        shared.connect(File::from(session.as_fd().try_clone_to_owned().map_err(refused)?));
+        let (ended, kernel) = serve(session).map_err(refused)?;
         let unsent = Arc::new(unsent);
         for _ in 0..SENDERS {
             let (notices, unsent, kernel) = (Arc::clone(&notices), Arc::clone(&unsent), kernel.clone());
@@ -204,8 +208,9 @@ impl Mount {
         for (name, directory) in directories {
             let mountpoint = self.mountpoint.join(&name);
             let filesystem = AliveFilesystem::new(Arc::clone(&mounts.alive), directory, runtime.clone());
-            let (ended, _) = serve(filesystem, &mountpoint, config(self.access, MountOption::RW))
-                .map_err(|error| MountError::Alive { mountpoint, error })?;
+            let session = Session::new(filesystem, &mountpoint, &config(self.access, MountOption::RW));
+            let (ended, _) =
+                session.and_then(serve).map_err(|error| MountError::Alive { mountpoint, error })?;
             mounts.names.push(name);
             mounts.ended.push(ended);
         }
@@ -267,14 +272,9 @@ fn config(access: Access, writing: MountOption) -> Config {
     config
 }
 
-/// Mounts a filesystem and serves it on threads of its own; gives how that ends, and the way to tell the
-/// kernel what it must not remember.
-fn serve(
-    filesystem: impl Filesystem + 'static,
-    mountpoint: &Path,
-    config: Config,
-) -> io::Result<(oneshot::Receiver<Ended>, Notifier)> {
-    let session = Session::new(filesystem, mountpoint, &config)?;
+/// Serves what is mounted on threads of its own; gives how that ends, and the way to tell the kernel what it
+/// must not remember.
+fn serve(session: Session<impl Filesystem + 'static>) -> io::Result<(oneshot::Receiver<Ended>, Notifier)> {
     let kernel = session.notifier();
     let (sender, ended) = oneshot::channel();
     std::thread::Builder::new().name("fuse".into()).spawn(move || {
