@@ -68,8 +68,8 @@ pub fn run(args: MountArgs) -> Result<(), CliError> {
     let background = daemon::is_background();
     if args.daemon && !background {
         // mistakes are told where the user sees them
-        let model = open::model(&args.selection.tree, &args.selection.server)?;
-        let targets = connect::targets(&model, &args.selection.server, None)?;
+        let mut model = open::model(&args.selection.tree, &args.selection.server)?;
+        let targets = connect::targets(&mut model, &args.selection.server, None)?;
         open::permit(&model, targets.values(), &args.selection.server)?;
         return daemon::start(args.log_file.as_deref());
     }
