@@ -30,7 +30,7 @@ fn question(model: &Model, question: &Question) -> Option<String> {
         Question::Command(command) => Some(texts[command].clone()),
         Question::Action { name, .. } => Some(format!("Action: {}", texts[name])),
         Question::Data { path, .. } => Some(format!("data get {}", texts[path])),
-        Question::Any(_) | Question::Value(_) => None,
+        _ => None,
     }
 }
 

@@ -22,6 +22,7 @@ pub enum Dependents {
     /// Mostly the files of one record.
     Few(Vec<Packed>),
     /// Any number.
+    #[expect(clippy::box_collection, reason = "a pointer, so that the others stay as small")]
     Many(Box<HashSet<Packed>>),
 }
 
