@@ -199,6 +199,10 @@ impl Mount {
         if directories.is_empty() {
             return Ok(());
         }
+        // `fusermount3`, by which others than root mount, mounts nothing inside a FUSE mount: logs that stay
+        // empty must not keep them from the rest of a tree
+        let may_lack = !nix::unistd::geteuid().is_root()
+            && tree.queries().model().entries.iter().all(|entry| entry.write.is_none());
         let runtime = self.shared.runtime.clone();
         let (alive, following) = Alive::new(tree);
         let alive = Arc::new(alive);
@@ -209,10 +213,14 @@ impl Mount {
             let mountpoint = self.mountpoint.join(&name);
             let filesystem = AliveFilesystem::new(Arc::clone(&mounts.alive), directory, runtime.clone());
             let session = Session::new(filesystem, &mountpoint, &config(self.access, MountOption::RW));
-            let (ended, _) =
-                session.and_then(serve).map_err(|error| MountError::Alive { mountpoint, error })?;
-            mounts.names.push(name);
-            mounts.ended.push(ended);
+            match session.and_then(serve) {
+                Ok((ended, _)) => {
+                    mounts.names.push(name);
+                    mounts.ended.push(ended);
+                }
+                Err(_) if may_lack => tracing::warn!("only root can mount event logs: {name}/ stays empty"),
+                Err(error) => return Err(MountError::Alive { mountpoint, error }),
+            }
         }
         Ok(())
     }

@@ -51,6 +51,7 @@ pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
         shapes::check(loader, &reads, variables);
         links::check(loader, entries);
     }
+    loader.reads = reads;
 }
 
 /// The path variables of each query, but for the one of several servers: which of them is meant is clear.

@@ -102,7 +102,9 @@ impl Queries {
         };
         match read {
             Ok((value, raw)) => {
-                let value = self.shapes(id).share(value);
+                // of a query that is asked once there is one result at a time
+                let alike = !query.parameters.is_empty();
+                let value = if alike { self.shapes(id).share(value) } else { value };
                 let raw = if self.keeps_raw(id) { raw } else { Bytes::new() };
                 Ok(Arc::new(Snapshot::new(value, raw, query.key.clone())))
             }

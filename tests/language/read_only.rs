@@ -53,7 +53,6 @@ const QUESTIONS: &[&str] = &[
     "data get /asterisk/channel/sip/peers",
     "database show",
     "iax2 show peer {{ iax_peer.name }}",
-    "iax2 show peer {{ row.name }}",
     "iax2 show users",
     "logger show channels",
     "manager show connected",
@@ -65,12 +64,10 @@ const QUESTIONS: &[&str] = &[
     "realtime load sippeers 1 1",
     "realtime load {{ realtime_family.family }} 1 1",
     "sip show peer {{ peer.name }}",
-    "sip show peer {{ row.name }}",
     // brings a peer of the database into memory, as its registration does
     "sip show peer {{ row_in_database.name }} load",
     "sip show settings",
     "sip show user {{ peer.name }}",
-    "sip show user {{ row.name }}",
     "sip show users",
 ];
 

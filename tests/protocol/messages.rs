@@ -107,7 +107,7 @@ fn a_first_find_renders_nothing_and_asks_about_no_record_and_what_it_listed_is_t
     }
     for version in [Version::Asterisk13, Version::Asterisk16] {
         let server = Simulated::start(Content::generated(version, 1000, 5));
-        let mounted = server.mount(&shipped("asterisk.toml"));
+        let mounted = server.mount(&peers_and_users());
         let friends = mounted.join("users/sipfriends");
         assert!(wait_until(PATIENCE, || fs::read_dir(&friends).is_ok()), "{}", mounted.stderr());
         let names = fs::read_dir(&friends).expect("it is listed").flatten();
@@ -149,7 +149,7 @@ fn who_looks_at_each_file_that_he_lists_is_given_their_attributes_with_their_nam
         return;
     }
     let server = Simulated::start(Content::generated(Version::Asterisk13, 1000, 5));
-    let mounted = server.mount(&shipped("asterisk.toml"));
+    let mounted = server.mount(&peers_and_users());
     let friends = mounted.join("users/sipfriends");
     assert!(wait_until(PATIENCE, || fs::read_dir(&friends).is_ok()), "{}", mounted.stderr());
     for script in ["ls -lR . > /dev/null", "find . > /dev/null"] {

@@ -29,8 +29,8 @@ fn ten_thousand_endpoints_are_listed_by_one_question_and_asked_for_when_read() {
     let directory = mounted.join("pjsip/endpoints");
     assert!(!value(&mounted.join("system/version")).is_empty(), "it is connected");
     let before = actions(&counters);
-    // a quarter of a minute: the server alone takes a second on a machine with nothing else to do
-    measure("all are listed", Duration::from_secs(15), || {
+    // the server alone takes a second, on a machine with nothing else to do
+    measure("all are listed", Duration::from_secs(60), || {
         fs::read_dir(&directory).is_ok_and(|names| names.count() > COUNT)
     });
     assert_eq!(records(&directory).len(), COUNT + 4);
