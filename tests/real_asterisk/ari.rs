@@ -14,7 +14,7 @@ http = "http://HOST/ari/asterisk/info"
 auth = { user = "astfs", secret = { file = "FOLDER/ari" } }
 
 [query.variable]
-http    = "http://HOST/ari/asterisk/variable?variable={{ 'GLOBAL(NAME)' }}"
+http    = "http://HOST/ari/asterisk/variable?variable={{ 'NAME' }}"
 auth    = { user = "astfs", secret = { file = "FOLDER/ari" } }
 refresh = { on = ["Reload"] }
 
