@@ -19,8 +19,12 @@ pub fn hide_secret(source: &TreeSource, document: &DeTable<'_>, broken: bool) {
     let named =
         server.into_iter().flat_map(|server| server.values()).filter_map(|one| one.get_ref().as_table());
     for secret in server.into_iter().chain(named).filter_map(|server| server.get("secret")) {
-        if secret.get_ref().is_str() {
-            hidden.push(secret.span().start + 1..secret.span().end.saturating_sub(1));
+        match secret.get_ref() {
+            DeValue::String(_) => hidden.push(secret.span().start + 1..secret.span().end.saturating_sub(1)),
+            // says where the secret is
+            DeValue::Table(_) => {}
+            // one without its quotes, perhaps: the finding about it must not show it
+            _ => hidden.push(secret.span()),
         }
     }
     if broken {
