@@ -131,7 +131,7 @@ const BANNER_16: Manner = Manner::Banner("Asterisk Call Manager/5.0.4");
 fn events() -> Vec<u8> {
     let event = |number: usize| {
         let peer = format!("PeerStatus: Registered\r\nPeer: SIP/{}\r\n", 6001 + number % 7);
-        let name = if number % 2 == 0 { "PeerStatus" } else { "Newexten" };
+        let name = if number.is_multiple_of(2) { "PeerStatus" } else { "Newexten" };
         format!("Event: {name}\r\nPrivilege: system,all\r\nChannelType: SIP\r\n{peer}\r\n").into_bytes()
     };
     (0..500).flat_map(event).collect()
