@@ -65,8 +65,8 @@ fn queues_follow_pauses_and_callers() {
         );
         server.cli("queue pause member Local/ring@calls queue sales reason lunch");
         measure("a pause", PATIENCE, || value(&member.join("paused")) == "true");
-        assert_eq!(value(&member.join("paused_reason")), "lunch");
-        assert_eq!(value(&queue.join("available")), "0");
+        measure("its reason", PATIENCE, || value(&member.join("paused_reason")) == "lunch");
+        measure("nobody is left", PATIENCE, || value(&queue.join("available")) == "0");
         server.cli("queue unpause member Local/ring@calls queue sales");
         measure("its end", PATIENCE, || value(&member.join("paused")) == "false");
         server.cli("queue add member Local/stay@calls to sales penalty 3 as \"New One\"");
