@@ -10,6 +10,10 @@ mod alive;
 mod as_chan_sip_tells;
 #[path = "real_asterisk/calls/mod.rs"]
 mod calls;
+#[path = "tls/certificates.rs"]
+mod certificates;
+#[path = "real_asterisk/encrypted.rs"]
+mod encrypted;
 #[path = "real_asterisk/failures.rs"]
 mod failures;
 #[path = "real_asterisk/fleet.rs"]

@@ -13,6 +13,7 @@ mod errno;
 mod filesystem;
 mod inodes;
 mod mount;
+mod mounter;
 mod mountpoint;
 mod notices;
 mod publish;
@@ -22,4 +23,5 @@ mod succession;
 
 pub use filesystem::TreeFilesystem;
 pub use mount::{Access, Ended, Mount, MountError};
+pub use mounter::Mounter;
 pub use mountpoint::{MountState, detach, inspect, mounts_around};

@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::alive::AliveFilesystem;
 use super::filesystem::TreeFilesystem;
+use super::mounter::Mounter;
 use super::mountpoint::{MountState, SOURCE, detach, inspect};
 use super::notices::{Notices, SENDERS};
 use super::publish::Publisher;
@@ -88,6 +89,7 @@ pub enum Ended {
 pub struct Mount {
     mountpoint: PathBuf,
     access: Access,
+    mounter: Mounter,
     shared: Arc<Shared>,
     following: AbortHandle,
     ended: oneshot::Receiver<Ended>,
@@ -127,7 +129,7 @@ impl Mount {
         Ok(())
     }
 
-    /// Mounts a tree. When this returns, the mount answers.
+    /// Mounts a tree, by the thread that mounts and later unmounts. When this returns, the mount answers.
     ///
     /// # Errors
     /// If the kernel or `fusermount3` refuses.
@@ -135,6 +137,7 @@ impl Mount {
         tree: Arc<Tree>,
         mountpoint: &Path,
         access: Access,
+        mounter: Mounter,
         runtime: Handle,
     ) -> Result<Mount, MountError> {
         let refused = |error| MountError::Refused { mountpoint: mountpoint.to_owned(), error };
@@ -143,7 +146,7 @@ impl Mount {
         let following = Arc::clone(&tree).follow(Box::new(Publisher(Arc::clone(&shared))));
         let filesystem = TreeFilesystem::new(Arc::clone(&shared));
         let (ended, kernel) =
-            serve(filesystem, mountpoint, config(access, MountOption::RO)).map_err(refused)?;
+            serve(&mounter, filesystem, mountpoint, config(access, MountOption::RO)).map_err(refused)?;
         let unsent = Arc::new(unsent);
         for _ in 0..SENDERS {
             let (notices, unsent, kernel) = (Arc::clone(&notices), Arc::clone(&unsent), kernel.clone());
@@ -152,7 +155,7 @@ impl Mount {
         }
         let following = runtime.spawn(following).abort_handle();
         let mountpoint = mountpoint.to_owned();
-        let mut mount = Mount { mountpoint, access, shared, following, ended, alive: None };
+        let mut mount = Mount { mountpoint, access, mounter, shared, following, ended, alive: None };
         if let Err(error) = mount.start_alive(tree) {
             // what was mounted so far is of no use to whoever is told that it failed
             let _ = mount.detach();
@@ -204,8 +207,9 @@ impl Mount {
         for (name, directory) in directories {
             let mountpoint = self.mountpoint.join(&name);
             let filesystem = AliveFilesystem::new(Arc::clone(&mounts.alive), directory, runtime.clone());
-            let (ended, _) = serve(filesystem, &mountpoint, config(self.access, MountOption::RW))
-                .map_err(|error| MountError::Alive { mountpoint, error })?;
+            let (ended, _) =
+                serve(&self.mounter, filesystem, &mountpoint, config(self.access, MountOption::RW))
+                    .map_err(|error| MountError::Alive { mountpoint, error })?;
             mounts.names.push(name);
             mounts.ended.push(ended);
         }
@@ -218,7 +222,7 @@ impl Mount {
         mounts.following.abort();
         for name in mounts.names {
             let mountpoint = self.mountpoint.join(name);
-            if let Err(error) = detach(&mountpoint) {
+            if let Err(error) = take_away(&self.mounter, &mountpoint) {
                 tracing::warn!("{} stays mounted: {error}", mountpoint.display());
             }
         }
@@ -242,8 +246,13 @@ impl Mount {
     /// # Errors
     /// If it cannot be taken away.
     pub fn detach(&self) -> io::Result<()> {
-        detach(&self.mountpoint)
+        take_away(&self.mounter, &self.mountpoint)
     }
+}
+
+fn take_away(mounter: &Mounter, mountpoint: &Path) -> io::Result<()> {
+    let mountpoint = mountpoint.to_owned();
+    mounter.run(move || detach(&mountpoint))?
 }
 
 /// How the tree, or a directory of it, is mounted.
@@ -270,11 +279,13 @@ fn config(access: Access, writing: MountOption) -> Config {
 /// Mounts a filesystem and serves it on threads of its own; gives how that ends, and the way to tell the
 /// kernel what it must not remember.
 fn serve(
+    mounter: &Mounter,
     filesystem: impl Filesystem + 'static,
     mountpoint: &Path,
     config: Config,
 ) -> io::Result<(oneshot::Receiver<Ended>, Notifier)> {
-    let session = Session::new(filesystem, mountpoint, &config)?;
+    let mountpoint = mountpoint.to_owned();
+    let session = mounter.run(move || Session::new(filesystem, mountpoint, &config))??;
     let kernel = session.notifier();
     let (sender, ended) = oneshot::channel();
     std::thread::Builder::new().name("fuse".into()).spawn(move || {
