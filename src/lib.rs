@@ -2,7 +2,7 @@
 //!
 //! Data flows one way, and the modules are named by what flows through them:
 //! bytes ([`ami`]) become values ([`parse`]), the tree file ([`language`]) says which questions to
-//! ask ([`query`]) and what their results look like as directories and files ([`tree`]), and the
+//! ask ([`query`]), of a server or beside it ([`origin`]), and what their results look like as directories and files ([`tree`]), and the
 //! kernel is served from that ([`fs`]). Each module knows only those named before it.
 //! [`recording`] keeps what a server told, and stands in for it; [`testing`] compares a tree with what
 //! is expected of it. [`simulator`] is an Asterisk to try all this on, and [`cli`] the commands of the program.
@@ -15,6 +15,7 @@ pub mod cli;
 pub mod data;
 pub mod fs;
 pub mod language;
+pub mod origin;
 pub mod parse;
 pub mod query;
 pub mod recording;

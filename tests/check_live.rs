@@ -40,7 +40,7 @@ fn what_a_server_lacks_is_passed_over_and_no_question_is_asked_twice() {
     assert_eq!(query(&report, "sip_peers")["answers"], "sip_peers_from_actions");
     let lacking = query(&report, "sip_peers_from_data");
     assert_eq!((&lacking["state"], &lacking["matters"]), (&json!("missing"), &json!(false)));
-    assert!(lacking["reason"].as_str().is_some_and(|said| said.starts_with("No such command 'data get")));
+    assert!(lacking["reason"].as_str().is_some_and(|said| said.contains("data get")));
     assert_eq!(
         (classes(&report, "read"), classes(&report, "write")),
         (vec!["system".to_owned()], vec!["command".to_owned(), "reporting".to_owned()])

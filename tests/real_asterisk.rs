@@ -6,6 +6,8 @@ mod support;
 
 #[path = "real_asterisk/alive.rs"]
 mod alive;
+#[path = "real_asterisk/ari.rs"]
+mod ari;
 #[path = "real_asterisk/as_chan_sip_tells.rs"]
 mod as_chan_sip_tells;
 #[path = "real_asterisk/calls/mod.rs"]

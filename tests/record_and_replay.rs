@@ -13,7 +13,7 @@ use astfs::simulator::{Content, Peer, Version};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use support::mount::{Mounted, astfs, fuse_available};
-use support::simulated::{Simulated, run_within, shipped, text, transcripts};
+use support::simulated::{Simulated, peers_and_users, run_within, shipped, text, transcripts};
 use support::walk::{Shown, Walk, walk};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -165,7 +165,7 @@ fn peers_whose_names_are_numbers_are_found_by_their_replacements() {
     let server = Simulated::start(content);
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("pbx.rec");
-    let tree = shipped("asterisk.toml");
+    let tree = peers_and_users();
     let written = recorded(&server, &tree, &file, &["--events", "0s"]);
     let live = walk(server.mount(&tree).path());
     let replayed = walk(mount_replay(&tree, &file).path());

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::message::speaks_of_secret;
+use super::message::{speaks_of_secret, split_header};
 
 /// The longest line that a server accepts, its CRLF included, in bytes. Asterisk 16 takes exactly so
 /// many and not one more; beyond, it may even read the rest of the line as the next request.
@@ -18,14 +18,8 @@ pub const HEADER_LIMIT: usize = 127;
 /// A request: the action's name and headers in order. The ActionID is the connection's business.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Action {
-    name: Box<[u8]>,
-    headers: Vec<Header>,
-}
-
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Header {
-    name: Box<[u8]>,
-    value: Box<[u8]>,
+    /// As they are sent, a CRLF after each: one piece, since there are tens of thousands.
+    lines: Box<[u8]>,
 }
 
 /// Why something is not an action that can be sent. Values are not repeated: they may be secret.
@@ -76,25 +70,24 @@ impl Action {
             return Err(ActionError::Unnamed);
         }
         check(b"Action", name)?;
-        Ok(Action { name: name.into(), headers: Vec::new() })
+        Ok(Action { lines: line(b"Action", name).concat().into() })
     }
 
     /// The action with one more header; of equal ones the server takes the first.
     ///
     /// # Errors
     /// [`ActionError`] if the header cannot be sent or is the connection's to set.
-    pub fn with(mut self, header: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<Action, ActionError> {
+    pub fn with(self, header: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<Action, ActionError> {
         let header = header.as_ref();
         if header.eq_ignore_ascii_case(b"Action") || header.eq_ignore_ascii_case(b"ActionID") {
             return Err(ActionError::Reserved { header: shown(header) });
         }
         let value = value.as_ref();
         check(header, value)?;
-        if self.headers.len() + 1 == HEADER_LIMIT {
+        if self.headers().count() == HEADER_LIMIT {
             return Err(ActionError::TooManyHeaders);
         }
-        self.headers.push(Header { name: header.into(), value: value.into() });
-        Ok(self)
+        Ok(Action { lines: [&*self.lines, &line(header, value).concat()].concat().into() })
     }
 
     /// The action `Command` with a CLI command.
@@ -107,25 +100,27 @@ impl Action {
 
     /// The action's name.
     pub fn name(&self) -> &[u8] {
-        &self.name
+        self.headers().next().map_or(b"", |(_, name)| name)
     }
 
     /// The value of the first header of that name, whatever its case; `Action` is not among them.
     pub fn get(&self, header: &str) -> Option<&[u8]> {
-        let wanted = |found: &&Header| found.name.eq_ignore_ascii_case(header.as_bytes());
-        self.headers.iter().find(wanted).map(|found| &*found.value)
+        let mut own = self.headers().skip(1);
+        own.find(|(name, _)| name.eq_ignore_ascii_case(header.as_bytes())).map(|(_, value)| value)
     }
 
     /// All headers in order, `Action` first.
     pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let first = (&b"Action"[..], &*self.name);
-        std::iter::once(first).chain(self.headers.iter().map(|header| (&*header.name, &*header.value)))
+        self.lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(|line| {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            split_header(line)
+        })
     }
 
     /// The whole action as text, for messages to people: its name, and what it asks for.
     pub fn question(&self) -> String {
         let mut text = self.label();
-        for Header { name, value } in &self.headers {
+        for (name, value) in self.headers().skip(1) {
             if !self.hides(name, value) && !name.eq_ignore_ascii_case(b"Command") {
                 text.push_str(&format!(" {}={:?}", shown(name), shown(value)));
             }
@@ -136,11 +131,11 @@ impl Action {
     /// Its lines for people, name and value, in order; what may be a secret is stars.
     pub fn shown(&self) -> Vec<(String, String)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let first = ("Action".to_owned(), text(&self.name));
-        let headers = self.headers.iter().map(|Header { name, value }| {
+        let mut lines = vec![("Action".to_owned(), text(self.name()))];
+        lines.extend(self.headers().skip(1).map(|(name, value)| {
             (text(name), if self.hides(name, value) { "***".to_owned() } else { text(value) })
-        });
-        std::iter::once(first).chain(headers).collect()
+        }));
+        lines
     }
 
     /// The action as text, for messages to people: its name, and of a `Command` the command.
@@ -155,10 +150,9 @@ impl Action {
 
     /// Appends the request's bytes. `id` must be short and free of line ends.
     pub(super) fn encode(&self, id: &[u8], out: &mut Vec<u8>) {
-        for (name, value) in self.headers().chain([(&b"ActionID"[..], id)]) {
-            for part in [name, b": ", value, b"\r\n"] {
-                out.extend_from_slice(part);
-            }
+        out.extend_from_slice(&self.lines);
+        for part in line(b"ActionID", id) {
+            out.extend_from_slice(part);
         }
         out.extend_from_slice(b"\r\n");
     }
@@ -173,13 +167,18 @@ impl Action {
 impl fmt::Debug for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut map = f.debug_map();
-        map.entry(&"Action", &String::from_utf8_lossy(&self.name));
-        for Header { name, value } in &self.headers {
-            let value = if self.hides(name, value) { b"***" } else { &**value };
+        map.entry(&"Action", &String::from_utf8_lossy(self.name()));
+        for (name, value) in self.headers().skip(1) {
+            let value = if self.hides(name, value) { b"***" } else { value };
             map.entry(&String::from_utf8_lossy(name), &String::from_utf8_lossy(value));
         }
         map.finish()
     }
+}
+
+/// The parts of a header's line.
+fn line<'a>(name: &'a [u8], value: &'a [u8]) -> [&'a [u8]; 4] {
+    [name, b": ", value, b"\r\n"]
 }
 
 /// Whether a line of that name and value can be sent.

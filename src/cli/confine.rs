@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::connect::REPLAY;
 use super::{CliError, TreeSelection, logging, open};
 use crate::fs::Mounter;
-use crate::language::{Encryption, Model, SecretSource};
+use crate::language::{Encryption, Model, Origin, Question, SecretSource};
 use crate::sandbox::{self, Needs};
 
 /// Gives up what serving that tree does not take, for this thread and all that it starts from now on. Whether
@@ -24,8 +24,16 @@ pub fn confine(
     sandbox::hide_memory();
     let (model, report) = open::load(&selection.tree, &selection.server, None)?;
     let Some(model) = model else { return Ok(false) };
+    if let Some(query) = model.runs_program().filter(|_| selection.server.allow_exec) {
+        let query = query.name_on_each();
+        tracing::info!(
+            "query `{query}` may run a program, which may need anything: privileges and files are kept"
+        );
+        return Ok(false);
+    }
     let mut files: Vec<PathBuf> = report.files().iter().cloned().collect();
     files.extend(files_of_servers(&model, selection));
+    files.extend(files_of_origins(&model));
     let folders: BTreeSet<PathBuf> = files.iter().flat_map(|file| folders(file)).collect();
     let needs = Needs {
         reads: folders.into_iter().collect(),
@@ -60,6 +68,37 @@ fn files_of_servers(model: &Model, selection: &TreeSelection) -> Vec<PathBuf> {
         }
     }
     files
+}
+
+/// What is read beside the servers: files, of whose paths only the beginning may be known, and what is shown to,
+/// or believed of, those that are asked by URL.
+fn files_of_origins(model: &Model) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let texts = model.templates.texts();
+    for query in &model.queries {
+        match &query.question {
+            Question::Origin(Origin::File(path)) => {
+                files.extend(texts.get(path).map(|path| known_part(path)));
+            }
+            Question::Origin(Origin::Url { authorization, certificates, .. }) => {
+                files.extend(certificates.clone());
+                if let Some(SecretSource::File(path)) = authorization.as_ref().map(|one| &one.secret) {
+                    files.push(path.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+    files
+}
+
+/// The path as far as it is no template; a folder if anything follows.
+fn known_part(path: &str) -> PathBuf {
+    let Some(begins) = ["{{", "{%", "{#"].iter().filter_map(|opens| path.find(opens)).min() else {
+        return path.into();
+    };
+    let end = path[..begins].rfind('/').map_or(0, |slash| slash + 1);
+    if end == 0 { "/".into() } else { path[..end].into() }
 }
 
 /// The folders in which a file is replaced when it is saved; those of what a link leads to too. What is not there

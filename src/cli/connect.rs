@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use super::{CliError, ServerSelection};
 use crate::ami::{Address, Client, DEFAULT_PORT, DEFAULT_TLS_PORT, LoginMethod, Secret, Settings, Tls};
 use crate::language::{Encryption, Model, SecretSource, ServerAddress};
+use crate::origin::Origins;
 use crate::query::Server;
 use crate::recording::{Recording, Replay};
 
@@ -25,6 +26,8 @@ pub struct Connected {
     pub server: Arc<dyn Server>,
     /// The connection, if it is a live one.
     pub client: Option<Client>,
+    /// What stands in for files, programs and URLs, if something does.
+    pub origins: Option<Arc<dyn Origins>>,
     /// Of a recording, what it is one of, and what was replaced in it.
     pub recorded: Option<(String, String)>,
     /// The secret that opened the connection.
@@ -73,13 +76,15 @@ pub fn targets(
     } else if let Some(address) = selection.server.last() {
         model.servers.entry(String::new()).or_default().address = Some(address.clone());
     }
-    if !model.asks_server() {
-        return Ok(IndexMap::new());
-    }
+    // a recording stands in for what is beside the server as well
+    let is_recording =
+        |server: &ServerAddress| server.address.as_ref().is_some_and(|address| address.starts_with(REPLAY));
+    let asks = model.asks_server();
+    let wanted = model.servers.iter().filter(|(_, server)| asks || is_recording(server));
     let target = |(name, declared): (&String, &ServerAddress)| {
         Ok((name.clone(), target(name, declared, selection, known_secret)?))
     };
-    model.servers.iter().map(target).collect()
+    wanted.map(target).collect()
 }
 
 fn no_such_server(model: &Model, given: &str) -> CliError {
@@ -143,7 +148,9 @@ impl Target {
                 let recording = Recording::read(Path::new(file))?;
                 let recorded = Some((recording.server.clone(), recording.replaced.clone()));
                 let server = Arc::new(Replay::new(file, recording));
-                return Ok(Connected { server, client: None, recorded, secret: None });
+                let origins: Arc<dyn Origins> = server.clone();
+                let origins = Some(origins);
+                return Ok(Connected { server, client: None, origins, recorded, secret: None });
             }
             Target::Live { address, user, secret, plain_login, tls, exposed } => {
                 (address, user, secret, *plain_login, tls, *exposed)
@@ -154,7 +161,7 @@ impl Target {
         (settings.tls, settings.exposed) = (tls.clone(), exposed);
         let client = Client::start(settings);
         let (server, secret) = (Arc::new(client.clone()), Some(secret.as_str().into()));
-        Ok(Connected { server, client: Some(client), recorded: None, secret })
+        Ok(Connected { server, client: Some(client), origins: None, recorded: None, secret })
     }
 }
 

@@ -48,6 +48,16 @@ pub enum CliError {
     /// The arguments do not say enough.
     #[error("{0}")]
     Arguments(String),
+    /// The tree runs a program, which was not allowed.
+    #[error("{}:{line}: query `{query}` runs a program; give --allow-exec if it may", .file.display())]
+    Program {
+        /// The query; that of an entry is called by its path.
+        query: String,
+        /// Where it is declared.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
     /// A path or query of the tree.
     #[error("{path}: {error}")]
     Tree {
@@ -112,6 +122,7 @@ impl CliError {
             CliError::Server(_) => Exit::Server,
             CliError::File { .. }
             | CliError::Arguments(_)
+            | CliError::Program { .. }
             | CliError::Tree { .. }
             | CliError::Recording(_)
             | CliError::Tls(_)

@@ -131,12 +131,16 @@ struct ServerSelection {
     /// The folder of template files
     #[arg(long, value_name = "DIR")]
     templates: Option<PathBuf>,
+    /// Let the tree run programs on this machine (`exec`), as the user that astfs runs as
+    #[arg(long)]
+    allow_exec: bool,
 }
 
 impl ServerSelection {
     /// What it says of reading a tree file.
     fn load_options(&self) -> LoadOptions {
-        LoadOptions { templates: self.templates.clone(), only: self.server.last().cloned() }
+        // whether programs may be run is told when the tree is opened
+        LoadOptions { templates: self.templates.clone(), only: self.server.last().cloned(), allow_exec: true }
     }
 }
 

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::open;
 use super::reload::Reloader;
-use super::{CliError, TreeSelection, confine, daemon};
+use super::{CliError, TreeSelection, confine, connect, daemon, open};
 use crate::fs::{Access, Ended, Mount, Mounter};
 use crate::tree::Tree;
 
@@ -74,7 +73,9 @@ pub fn run(args: MountArgs) -> Result<(), CliError> {
     let background = daemon::is_background();
     if args.daemon && !background {
         // mistakes are told where the user sees them
-        open::model(&args.selection.tree, &args.selection.server)?;
+        let mut model = open::model(&args.selection.tree, &args.selection.server)?;
+        let targets = connect::targets(&mut model, &args.selection.server, None)?;
+        open::permit(&model, targets.values(), &args.selection.server)?;
         return daemon::start(args.log_file.as_deref());
     }
     if background {

@@ -12,7 +12,9 @@ use super::watch::Watch;
 use super::{CliError, ServerSelection, TreeSelection, logging};
 use crate::ami::Client;
 use crate::language::{self, Model, Report};
+use crate::origin::{Local, Origins};
 use crate::query::{Queries, Server};
+use crate::recording::Replays;
 use crate::tree::Tree;
 
 /// Threads for what has to wait; none of it computes for long.
@@ -79,19 +81,62 @@ pub fn watched(
 ) -> Result<OpenTree, CliError> {
     let mut model = watched_model(&selection.tree, &selection.server, watch)?;
     let targets = connect::targets(&mut model, &selection.server, secret)?;
-    let (servers, clients) = connect(&targets)?;
-    let tree = Arc::new(Tree::new(Queries::on(Arc::new(model), servers)));
+    permit(&model, targets.values(), &selection.server)?;
+    let Connections { servers, clients, origins } = connect(&targets, &selection.server)?;
+    let tree = Arc::new(Tree::new(Queries::with_origins(Arc::new(model), servers, origins)));
     Ok(OpenTree { tree, targets, clients })
 }
 
+/// What a tree is shown from.
+pub struct Connections {
+    /// Its servers, in the order of the tree file.
+    pub servers: Vec<Arc<dyn Server>>,
+    /// Those connections to them that are live.
+    pub clients: Clients,
+    /// What answers for files, programs and URLs.
+    pub origins: Arc<dyn Origins>,
+}
+
 /// Connections to these servers. To be called on a runtime.
-pub fn connect(targets: &IndexMap<String, Target>) -> Result<(Vec<Arc<dyn Server>>, Clients), CliError> {
+pub fn connect(
+    targets: &IndexMap<String, Target>,
+    selection: &ServerSelection,
+) -> Result<Connections, CliError> {
     let mut servers = Vec::new();
     let mut clients = Clients::new();
+    let mut recorded = Vec::new();
     for (name, target) in targets {
         let connected = target.connect()?;
         servers.push(connected.server);
         clients.extend(connected.client.map(|client| (name.clone(), client)));
+        recorded.push(connected.origins);
     }
-    Ok((servers, clients))
+    Ok(Connections { servers, clients, origins: origins(recorded, selection) })
+}
+
+/// What answers for files, programs and URLs: recordings, if nothing else stands behind the tree.
+pub fn origins(recorded: Vec<Option<Arc<dyn Origins>>>, selection: &ServerSelection) -> Arc<dyn Origins> {
+    match recorded.into_iter().collect::<Option<Vec<_>>>() {
+        Some(recorded) if !recorded.is_empty() => Arc::new(Replays(recorded)),
+        _ => Arc::new(Local::new(selection.allow_exec)),
+    }
+}
+
+/// That a tree runs programs has to be allowed, unless recordings stand in for them.
+pub fn permit<'a>(
+    model: &Model,
+    targets: impl IntoIterator<Item = &'a Target>,
+    selection: &ServerSelection,
+) -> Result<(), CliError> {
+    let mut targets = targets.into_iter().peekable();
+    let recorded = targets.peek().is_some() && targets.all(|target| matches!(target, Target::Recording(_)));
+    match model.runs_program() {
+        Some(query) if !selection.allow_exec && !recorded => {
+            let (source, span) = (&query.place.source, &query.place.span);
+            let (line, _) = source.position(span.start);
+            let query = query.name_on_each().to_owned();
+            Err(CliError::Program { query, file: source.path().to_owned(), line })
+        }
+        _ => Ok(()),
+    }
 }

@@ -8,12 +8,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::check::counted;
+use super::connect::{self, Target};
 use super::progress::Progress;
-use super::{CliError, TreeSelection, connect, open};
+use super::{CliError, TreeSelection, open};
 use crate::ami::{Action, State};
-use crate::language::duration;
-use crate::query::Queries;
-use crate::recording::{Kept, Recorder, Recording, Step, ask_everything, replace};
+use crate::language::{Question, duration};
+use crate::query::{Queries, Server};
+use crate::recording::{Kept, OriginRecorder, Recorder, Recording, Step, ask_everything, replace};
 use crate::tree::Tree;
 
 /// Arguments of `record`.
@@ -78,22 +79,28 @@ pub fn run(args: &RecordArgs) -> Result<(), CliError> {
 
 async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
     let mut model = open::model(&args.selection.tree, &args.selection.server)?;
-    let Some(connected) = connect::only_target(&mut model, &args.selection.server)?
-        .map(|target| target.connect())
-        .transpose()?
-    else {
-        let message = "this tree asks no server: there is nothing to record";
+    let target = connect::only_target(&mut model, &args.selection.server)?;
+    open::permit(&model, &target, &args.selection.server)?;
+    let connected = target.as_ref().map(Target::connect).transpose()?;
+    if connected.is_none() && !model.queries.iter().any(|query| matches!(query.question, Question::Origin(_)))
+    {
+        let message = "this tree asks nothing: there is nothing to record";
         return Err(CliError::Arguments(message.into()));
-    };
-    let recorder = Arc::new(Recorder::new(Arc::clone(&connected.server)));
-    let listener = Arc::clone(&recorder);
-    let listens = !args.events.is_zero();
-    let listening = listens.then(|| tokio::spawn(async move { listener.listen().await }));
-    if let Some(client) = &connected.client {
+    }
+    let recorded = connected.iter().map(|connected| connected.origins.clone()).collect();
+    let origins = open::origins(recorded, &args.selection.server);
+    let beside = Arc::new(OriginRecorder::new(origins));
+    let recorder = connected.as_ref().map(|one| Arc::new(Recorder::new(Arc::clone(&one.server))));
+    let listener = recorder.clone().filter(|_| !args.events.is_zero());
+    let listening = listener.map(|listener| tokio::spawn(async move { listener.listen().await }));
+    let client = connected.as_ref().and_then(|connected| connected.client.as_ref());
+    if let Some(client) = client {
         // whether anybody is there, before all that is asked fails one by one
         client.ask(Action::new("Ping").map_err(crate::ami::AskError::from)?, model.defaults.timeout).await?;
     }
-    let tree = Tree::new(Queries::new(Arc::new(model), Some(recorder.clone())));
+    let server = recorder.clone().map(|recorder| recorder as Arc<dyn Server>);
+    let servers = server.into_iter().collect();
+    let tree = Tree::new(Queries::with_origins(Arc::new(model), servers, beside.clone()));
     let progress = Progress::start("asking");
     let tell = |step| match step {
         Step::Found(more) => progress.found(more),
@@ -108,8 +115,9 @@ async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
             Err(io::Error::new(io::ErrorKind::Interrupted, message))
         }).map_err(CliError::from),
     };
-    if asked.is_ok() && recorder.lost().is_none() {
-        if listens {
+    let lost = || recorder.as_ref().and_then(|recorder| recorder.lost());
+    if asked.is_ok() && lost().is_none() && recorder.is_some() {
+        if listening.is_some() {
             progress.turn_to(format!("listening for {:?}, Ctrl-C ends it", args.events));
         }
         tokio::select! {
@@ -120,19 +128,22 @@ async fn record(args: &RecordArgs) -> Result<Recording, CliError> {
     progress.end();
     asked?;
     listening.inspect(|listening| listening.abort());
-    if let Some(lost) = recorder.lost() {
+    if let Some(lost) = lost() {
         return Err(lost.into());
     }
-    let mut recording = recorder.recording();
+    let mut recording = recorder.map(|recorder| recorder.recording()).unwrap_or_default();
+    beside.add_to(&mut recording);
     recording.tree = args.selection.tree.display().to_string();
-    (recording.server, recording.replaced) = connected.recorded.unwrap_or_default();
-    if let Some(client) = &connected.client {
+    let recorded = connected.as_ref().and_then(|connected| connected.recorded.clone());
+    (recording.server, recording.replaced) = recorded.unwrap_or_default();
+    if let Some(client) = client {
         if let State::Connected { version, .. } = &*client.state().borrow() {
             recording.server.clone_from(version);
         }
         client.stop().await;
     }
-    let secret: Vec<&str> = connected.secret.iter().map(|secret| secret.expose()).collect();
+    let secret = connected.iter().filter_map(|connected| connected.secret.as_ref());
+    let secret: Vec<&str> = secret.map(|secret| secret.expose()).collect();
     let keeps = |what| args.keep.contains(&what) || args.keep.contains(&Keep::All);
     let kept = Kept {
         secrets: keeps(Keep::Secrets),

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use super::color::Color;
 use super::connect::{self, Target};
-use super::open::{self, Clients, OpenTree};
+use super::open::{self, Clients, Connections, OpenTree};
 use super::watch::Watch;
 use super::{CliError, Exit, TreeSelection, confine, logging};
 use crate::fs::{Mount, MountState, inspect};
@@ -185,17 +185,18 @@ impl Reloader {
         logging::tell(report.render(Color::Auto.on_stderr()));
         let mut model = model.ok_or(CliError::Mistakes)?;
         let targets = connect::targets(&mut model, &self.selection.server, self.secret.as_deref())?;
+        open::permit(&model, targets.values(), &self.selection.server)?;
         let before = mount.tree();
         let fleets = model.is_fleet() && before.queries().model().is_fleet();
         let succeeds = fleets || targets == self.targets;
         let mut changed = targets.clone();
         changed.retain(|name, target| !succeeds || self.targets.get(name) != Some(target));
-        let (servers, clients) = open::connect(&changed)?;
+        let Connections { servers, clients, origins } = open::connect(&changed, &self.selection.server)?;
         let Successor { tree, difference } = if succeeds {
             let server = |name| changed.get_index_of(name).map(|index| Arc::clone(&servers[index]));
             before.succeeded_by(model, &targets.keys().map(server).collect::<Vec<_>>())
         } else {
-            before.replaced_by(Queries::on(Arc::new(model), servers))
+            before.replaced_by(Queries::with_origins(Arc::new(model), servers, origins))
         };
         let stays = |name: &String| targets.contains_key(name) && !changed.contains_key(name);
         let (stay, ended): (Clients, Clients) =

@@ -133,7 +133,7 @@ fn test_file(
 
 /// The case's tree, with what stands in for its server; none if that has mistakes, which are printed.
 fn model(file: &TestFile, case: &Case) -> Result<Option<Model>, CliError> {
-    let options = LoadOptions { templates: file.templates.clone(), only: None };
+    let options = LoadOptions { templates: file.templates.clone(), only: None, allow_exec: true };
     let failed = |error| CliError::File { path: file.tree.clone(), error };
     let (model, report) = load(&file.tree, &options).map_err(failed)?;
     let styled = Color::Auto.on_stderr();

@@ -136,7 +136,7 @@ pub fn entry(name: &str, told: &[(&str, Option<&Value>)], shapes: &mut Shapes) -
 }
 
 /// The records of a list; none if there is none.
-pub fn rows<'a>(list: Option<&'a Value>) -> &'a [Value] {
+pub fn rows(list: Option<&Value>) -> &[Value] {
     list.and_then(Value::as_list).map_or(&[], |rows| rows)
 }
 

@@ -13,6 +13,7 @@ pub fn errno(error: &TreeError) -> Errno {
         TreeError::IsADirectory => Errno::EISDIR,
         TreeError::Query(error) => match error.kind() {
             FailureKind::Unsupported => Errno::EOPNOTSUPP,
+            FailureKind::Missing => Errno::ENOENT,
             FailureKind::Denied => Errno::EACCES,
             FailureKind::ConnectionRefused => Errno::ECONNREFUSED,
             FailureKind::Down => Errno::EHOSTDOWN,

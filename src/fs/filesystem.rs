@@ -13,10 +13,12 @@ use fuser::{
 
 use super::counters::Request as Kind;
 use super::inodes::Shown;
-use super::shared::{BLOCK, FOR_EVER, GENERATION, Shared};
+use super::listing::{DOTS, Listing, file_type};
+use super::listing_reply::ListingReply;
+use super::shared::{BLOCK, FOR_EVER, Shared};
 use crate::parse::text;
 use crate::query::{Manner, Reads};
-use crate::tree::{self, Directory};
+use crate::tree::Directory;
 
 /// A tree as a filesystem.
 pub struct TreeFilesystem {
@@ -29,16 +31,6 @@ impl TreeFilesystem {
     }
 }
 
-fn file_type(kind: tree::Kind) -> FileType {
-    match kind {
-        tree::Kind::Directory => FileType::Directory,
-        tree::Kind::File => FileType::RegularFile,
-        tree::Kind::Link => FileType::Symlink,
-    }
-}
-
-/// Names that stand in every directory.
-const DOTS: [&str; 2] = [".", ".."];
 /// What the names of our extended attributes begin with.
 const ATTRIBUTES: &str = "user.astfs.";
 /// So many names of a directory are taken at once.
@@ -116,7 +108,7 @@ impl Filesystem for TreeFilesystem {
             Err(error) => return reply.error(error),
         };
         let name = text::decode(name.as_bytes()).into_owned();
-        let reader = (request.uid(), request.gid());
+        let (reader, process) = ((request.uid(), request.gid()), request.pid());
         self.shared.answer(
             "lookup",
             Some(parent),
@@ -125,8 +117,13 @@ impl Filesystem for TreeFilesystem {
                 let content = shared.content_awaited(&shown, reads)?;
                 Ok((shown, content))
             },
-            |shared, found| match found {
-                Ok((shown, content)) => shared.reply_entry(&shown, content, reply),
+            move |shared, found| match found {
+                Ok((shown, content)) => {
+                    if content.is_some() {
+                        shared.listers.looked_up(process, parent);
+                    }
+                    shared.reply_entry(&shown, content, reply);
+                }
                 Err(error) => reply.error(error),
             },
         );
@@ -249,36 +246,16 @@ impl Filesystem for TreeFilesystem {
         number: INodeNo,
         _handle: FileHandle,
         offset: u64,
-        mut reply: ReplyDirectoryPlus,
+        reply: ReplyDirectoryPlus,
     ) {
-        let reader = (request.uid(), request.gid());
-        self.listed(number, offset, move |shared, directory| {
-            let directory = match directory {
-                Ok(directory) => directory,
-                Err(error) => return reply.error(error),
-            };
-            for (index, name) in DOTS.into_iter().enumerate().skip(offset as usize) {
-                let inodes = shared.inodes();
-                let Some(inode) = inodes.get(number) else { return reply.error(Errno::ESTALE) };
-                let attributes = shared.attributes(number, inode);
-                if reply.add(number, index as u64 + 1, name, &Duration::ZERO, &attributes, GENERATION) {
-                    drop(inodes);
-                    return reply.ok();
-                }
+        let (reader, process) = ((request.uid(), request.gid()), request.pid());
+        let (listing, request) = (Listing { directory: number, offset, reader, process }, request.unique());
+        self.listed(number, offset, move |shared, directory| match directory {
+            Ok(directory) => {
+                let names = shared.tree().holds_files(&directory.node);
+                shared.list(&listing, &directory, ListingReply::new(reply, request, names));
             }
-            let mut cookie = offset.saturating_sub(DOTS.len() as u64);
-            let mut known = true;
-            loop {
-                let names = directory.after(cookie, AT_ONCE);
-                let Some(last) = names.last() else { break };
-                cookie = last.cookie;
-                for named in names {
-                    if shared.add_entry(named, reader, &mut known, &mut reply) {
-                        return reply.ok();
-                    }
-                }
-            }
-            reply.ok();
+            Err(error) => reply.error(error),
         });
     }
 

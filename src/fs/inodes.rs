@@ -5,10 +5,12 @@
 //! on in the version he opened.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use fuser::INodeNo;
+use hashbrown::HashTable;
 
 use crate::tree::{Node, Rendered};
 
@@ -57,8 +59,8 @@ pub struct Placed {
 /// All inodes that the kernel may name.
 #[derive(Debug)]
 pub struct Inodes {
-    by_number: HashMap<u64, Inode>,
-    current: HashMap<Shown, u64>,
+    by_number: HashMap<u64, Box<Inode>>,
+    current: Current,
     next: u64,
     started: SystemTime,
     bytes: usize,
@@ -69,14 +71,12 @@ impl Inodes {
     pub fn new() -> Inodes {
         let started = SystemTime::now();
         let shown = Shown::from(Node::root());
-        let root = Inode { shown: shown.clone(), content: None, kept: None, changed: started, lookups: 1 };
-        Inodes {
-            by_number: HashMap::from([(INodeNo::ROOT.0, root)]),
-            current: HashMap::from([(shown, INodeNo::ROOT.0)]),
-            next: INodeNo::ROOT.0 + 1,
-            started,
-            bytes: 0,
-        }
+        let next = INodeNo::ROOT.0;
+        let mut inodes =
+            Inodes { by_number: HashMap::new(), current: Current::default(), next, started, bytes: 0 };
+        let root = inodes.insert(&shown, None, None, started);
+        inodes.looked_up(root);
+        inodes
     }
 
     /// How many there are.
@@ -91,24 +91,24 @@ impl Inodes {
 
     /// The inode of that number.
     pub fn get(&self, number: INodeNo) -> Option<&Inode> {
-        self.by_number.get(&number.0)
+        self.by_number.get(&number.0).map(|inode| &**inode)
     }
 
     /// The number of the current inode.
     pub fn number(&self, shown: &Shown) -> Option<INodeNo> {
-        self.current.get(shown).map(|number| INodeNo(*number))
+        self.current.get(shown, &self.by_number).map(INodeNo)
     }
 
     /// The current inode.
     pub fn current(&self, shown: &Shown) -> Option<&Inode> {
-        self.by_number.get(self.current.get(shown)?)
+        self.by_number.get(&self.current.get(shown, &self.by_number)?).map(|inode| &**inode)
     }
 
     /// The inode that shows this content: the current one, if its content is the same, else a new one
     /// that takes its place. `None` as content is a directory, or a file that is not rendered yet and
     /// whose current inode, if any, is as good. `kept` is the number under which the tree tells of it.
     pub fn place(&mut self, shown: &Shown, content: Option<Rendered>, kept: Option<u32>) -> Placed {
-        let current = self.current.get(shown).copied();
+        let current = self.current.get(shown, &self.by_number);
         let Some((number, inode)) =
             current.and_then(|number| Some((number, self.by_number.get_mut(&number)?)))
         else {
@@ -172,15 +172,15 @@ impl Inodes {
         self.next += 1;
         self.bytes += content.as_ref().map_or(0, |content| content.bytes.len());
         let inode = Inode { shown: shown.clone(), content, kept, changed, lookups: 0 };
-        self.by_number.insert(number, inode);
-        self.current.insert(shown.clone(), number);
+        self.by_number.insert(number, Box::new(inode));
+        self.current.set(shown, number, &self.by_number);
         INodeNo(number)
     }
 
     /// Lets no lookup find the current inode any more; gives its number, and what the tree need not
     /// tell of any more.
     pub fn detach(&mut self, shown: &Shown) -> Option<(INodeNo, Option<u32>)> {
-        let number = INodeNo(self.current.remove(shown)?);
+        let number = INodeNo(self.current.remove(shown, &self.by_number)?);
         let release = self.by_number.get_mut(&number.0).and_then(|inode| inode.kept.take());
         self.drop_if_unknown(number);
         Some((number, release))
@@ -188,18 +188,19 @@ impl Inodes {
 
     /// The nodes that are shown now.
     pub fn shown(&self) -> impl Iterator<Item = &Node> {
-        self.current.keys().map(|shown| &shown.node)
+        self.current.all(&self.by_number).map(|shown| &shown.node)
     }
 
     /// The same for everything that is shown of these nodes; gives what the tree need not tell of.
     pub fn detach_all(&mut self, of: impl Fn(&Node) -> bool) -> Vec<u32> {
-        let shown: Vec<Shown> = self.current.keys().filter(|shown| of(&shown.node)).cloned().collect();
+        let shown = self.current.all(&self.by_number);
+        let shown: Vec<Shown> = shown.filter(|shown| of(&shown.node)).cloned().collect();
         shown.iter().filter_map(|shown| self.detach(shown)?.1).collect()
     }
 
     /// Notes that a directory holds other names from now on; gives its number.
     pub fn touch(&mut self, shown: &Shown) -> Option<INodeNo> {
-        let number = *self.current.get(shown)?;
+        let number = self.current.get(shown, &self.by_number)?;
         let inode = self.by_number.get_mut(&number)?;
         // a clock that stands still or goes back must not hide it
         let now = SystemTime::now();
@@ -227,14 +228,52 @@ impl Inodes {
         if known || number == INodeNo::ROOT {
             return None;
         }
+        let shown = self.by_number.get(&number.0)?.shown.clone();
+        let was_current = self.current.get(&shown, &self.by_number) == Some(number.0);
+        if was_current {
+            self.current.remove(&shown, &self.by_number);
+        }
         let inode = self.by_number.remove(&number.0)?;
         self.bytes -= inode.content.as_ref().map_or(0, |content| content.bytes.len());
-        let was_current = self.current.get(&inode.shown) == Some(&number.0);
-        if was_current {
-            self.current.remove(&inode.shown);
-        }
-        Some(Forgotten { node: inode.shown.node, release: inode.kept, was_current })
+        Some(Forgotten { node: shown.node, release: inode.kept, was_current })
     }
+}
+
+/// Which inode is the current one of what is shown: numbers alone, since the inodes know what they show.
+#[derive(Debug, Default)]
+struct Current {
+    numbers: HashTable<u64>,
+    hasher: RandomState,
+}
+
+impl Current {
+    fn get(&self, shown: &Shown, inodes: &HashMap<u64, Box<Inode>>) -> Option<u64> {
+        self.numbers.find(self.hasher.hash_one(shown), shows(shown, inodes)).copied()
+    }
+
+    fn set(&mut self, shown: &Shown, number: u64, inodes: &HashMap<u64, Box<Inode>>) {
+        let hash = self.hasher.hash_one(shown);
+        if let Some(known) = self.numbers.find_mut(hash, shows(shown, inodes)) {
+            *known = number;
+            return;
+        }
+        let hash_again =
+            |known: &u64| inodes.get(known).map_or(0, |inode| self.hasher.hash_one(&inode.shown));
+        self.numbers.insert_unique(hash, number, hash_again);
+    }
+
+    fn remove(&mut self, shown: &Shown, inodes: &HashMap<u64, Box<Inode>>) -> Option<u64> {
+        let found = self.numbers.find_entry(self.hasher.hash_one(shown), shows(shown, inodes));
+        found.ok().map(|found| found.remove().0)
+    }
+
+    fn all<'a>(&'a self, inodes: &'a HashMap<u64, Box<Inode>>) -> impl Iterator<Item = &'a Shown> {
+        self.numbers.iter().filter_map(|number| inodes.get(number)).map(|inode| &inode.shown)
+    }
+}
+
+fn shows(shown: &Shown, inodes: &HashMap<u64, Box<Inode>>) -> impl Fn(&u64) -> bool {
+    |number| inodes.get(number).is_some_and(|inode| inode.shown == *shown)
 }
 
 /// An inode that is gone.
@@ -255,98 +294,5 @@ pub fn is_same(inode: &Inode, content: &Rendered) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use bytes::Bytes;
-
-    use super::*;
-
-    fn shown(name: &str) -> Shown {
-        Node { names: Arc::new([name.into()]), ..Node::root() }.into()
-    }
-
-    fn content(text: &'static str) -> Option<Rendered> {
-        Some(Rendered { bytes: Bytes::from_static(text.as_bytes()), used: Arc::default() })
-    }
-
-    fn bytes(inodes: &Inodes, number: INodeNo) -> Bytes {
-        inodes.get(number).unwrap().content.as_ref().unwrap().bytes.clone()
-    }
-
-    #[test]
-    fn new_content_is_a_new_inode_and_the_old_one_keeps_its_bytes() {
-        let mut inodes = Inodes::new();
-        let first = inodes.place(&shown("a"), content("one"), Some(1)).number;
-        inodes.looked_up(first);
-        let same = inodes.place(&shown("a"), content("one"), Some(2));
-        assert_eq!(same, Placed { number: first, replaced: None, release: Some(1) });
-        let second = inodes.place(&shown("a"), content("two!"), Some(3));
-        assert_eq!((second.replaced, second.release), (Some(first), Some(2)));
-        assert_eq!(bytes(&inodes, first), "one");
-        assert_eq!(inodes.number(&shown("a")), Some(second.number));
-        assert_eq!(inodes.bytes(), 7);
-        let forgotten = inodes.forget(first, 1).unwrap();
-        assert!(!forgotten.was_current && forgotten.release.is_none());
-        assert_eq!(inodes.bytes(), 4);
-        assert!(inodes.current(&shown("a")).is_some());
-    }
-
-    #[test]
-    fn a_listed_file_gets_its_content_later_in_the_same_inode() {
-        let mut inodes = Inodes::new();
-        let listed = inodes.place(&shown("a"), None, None).number;
-        assert_eq!(inodes.place(&shown("a"), content("one"), None).number, listed);
-    }
-
-    #[test]
-    fn an_inode_is_filled_once_whoever_comes_later_with_what() {
-        let mut inodes = Inodes::new();
-        let listed = inodes.place(&shown("a"), None, None).number;
-        for (text, number, released) in [("one", 1, None), ("two", 2, Some(2))] {
-            let (inode, release) = inodes.fill(listed, content(text).unwrap(), Some(number));
-            assert_eq!(inode.unwrap().content.as_ref().unwrap().bytes, "one");
-            assert_eq!(release, released);
-        }
-        assert_eq!(inodes.forget(listed, 0).unwrap().release, Some(1));
-        assert_eq!(inodes.fill(listed, content("x").unwrap(), Some(3)).1, Some(3));
-    }
-
-    #[test]
-    fn each_user_has_an_inode_of_his_own() {
-        let mut inodes = Inodes::new();
-        let of = |user| Shown { reader: Some((user, user)), ..shown("a") };
-        let one = inodes.place(&of(1), content("for one"), None).number;
-        let two = inodes.place(&of(2), content("for two"), None).number;
-        assert_ne!(one, two);
-        assert_eq!(bytes(&inodes, one), "for one");
-    }
-
-    #[test]
-    fn a_detached_inode_lives_while_the_kernel_knows_it() {
-        let mut inodes = Inodes::new();
-        let number = inodes.place(&shown("a"), content("x"), Some(7)).number;
-        inodes.looked_up(number);
-        assert_eq!(inodes.detach(&shown("a")), Some((number, Some(7))));
-        assert!(inodes.number(&shown("a")).is_none() && inodes.get(number).is_some());
-        let again = inodes.place(&shown("a"), content("x"), None).number;
-        assert_ne!(again, number);
-        inodes.forget(number, 1);
-        assert_eq!((inodes.number(&shown("a")), inodes.count()), (Some(again), 2));
-    }
-
-    #[test]
-    fn forgotten_inodes_leave_nothing_behind() {
-        let mut inodes = Inodes::new();
-        for round in 0..100 {
-            let number = inodes.place(&shown(&format!("n{round}")), content("x"), None).number;
-            inodes.looked_up(number);
-            inodes.looked_up(number);
-            assert!(inodes.forget(number, 1).is_none());
-            assert!(inodes.forget(number, 1).is_some());
-        }
-        assert_eq!((inodes.count(), inodes.current.len(), inodes.bytes()), (1, 1, 0));
-        inodes.forget(INodeNo::ROOT, 5);
-        assert!(inodes.get(INodeNo::ROOT).is_some());
-    }
-}
+#[path = "inodes_tests.rs"]
+mod tests;

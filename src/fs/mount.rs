@@ -1,6 +1,8 @@
 //! Mounting a tree, and ending it.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -145,8 +147,10 @@ impl Mount {
         let shared = Arc::new(Shared::new(Arc::clone(&tree), Arc::clone(&notices), runtime.clone()));
         let following = Arc::clone(&tree).follow(Box::new(Publisher(Arc::clone(&shared))));
         let filesystem = TreeFilesystem::new(Arc::clone(&shared));
-        let (ended, kernel) =
-            serve(&mounter, filesystem, mountpoint, config(access, MountOption::RO)).map_err(refused)?;
+        let session = mount(&mounter, filesystem, mountpoint, config(access, MountOption::RO));
+        let session = session.map_err(refused)?;
+        shared.connect(File::from(session.as_fd().try_clone_to_owned().map_err(refused)?));
+        let (ended, kernel) = serve(session).map_err(refused)?;
         let unsent = Arc::new(unsent);
         for _ in 0..SENDERS {
             let (notices, unsent, kernel) = (Arc::clone(&notices), Arc::clone(&unsent), kernel.clone());
@@ -198,6 +202,10 @@ impl Mount {
         if directories.is_empty() {
             return Ok(());
         }
+        // `fusermount3`, by which others than root mount, mounts nothing inside a FUSE mount: logs that stay
+        // empty must not keep them from the rest of a tree
+        let may_lack = !nix::unistd::geteuid().is_root()
+            && tree.queries().model().entries.iter().all(|entry| entry.write.is_none());
         let runtime = self.shared.runtime.clone();
         let (alive, following) = Alive::new(tree);
         let alive = Arc::new(alive);
@@ -207,11 +215,15 @@ impl Mount {
         for (name, directory) in directories {
             let mountpoint = self.mountpoint.join(&name);
             let filesystem = AliveFilesystem::new(Arc::clone(&mounts.alive), directory, runtime.clone());
-            let (ended, _) =
-                serve(&self.mounter, filesystem, &mountpoint, config(self.access, MountOption::RW))
-                    .map_err(|error| MountError::Alive { mountpoint, error })?;
-            mounts.names.push(name);
-            mounts.ended.push(ended);
+            let session = mount(&self.mounter, filesystem, &mountpoint, config(self.access, MountOption::RW));
+            match session.and_then(serve) {
+                Ok((ended, _)) => {
+                    mounts.names.push(name);
+                    mounts.ended.push(ended);
+                }
+                Err(_) if may_lack => tracing::warn!("only root can mount event logs: {name}/ stays empty"),
+                Err(error) => return Err(MountError::Alive { mountpoint, error }),
+            }
         }
         Ok(())
     }
@@ -276,16 +288,20 @@ fn config(access: Access, writing: MountOption) -> Config {
     config
 }
 
-/// Mounts a filesystem and serves it on threads of its own; gives how that ends, and the way to tell the
-/// kernel what it must not remember.
-fn serve(
+/// Mounts a filesystem, by the thread that may.
+fn mount<F: Filesystem + 'static>(
     mounter: &Mounter,
-    filesystem: impl Filesystem + 'static,
+    filesystem: F,
     mountpoint: &Path,
     config: Config,
-) -> io::Result<(oneshot::Receiver<Ended>, Notifier)> {
+) -> io::Result<Session<F>> {
     let mountpoint = mountpoint.to_owned();
-    let session = mounter.run(move || Session::new(filesystem, mountpoint, &config))??;
+    mounter.run(move || Session::new(filesystem, mountpoint, &config))?
+}
+
+/// Serves what is mounted on threads of its own; gives how that ends, and the way to tell the kernel what it
+/// must not remember.
+fn serve(session: Session<impl Filesystem + 'static>) -> io::Result<(oneshot::Receiver<Ended>, Notifier)> {
     let kernel = session.notifier();
     let (sender, ended) = oneshot::channel();
     std::thread::Builder::new().name("fuse".into()).spawn(move || {

@@ -1,21 +1,20 @@
 //! What all requests share, and how each is answered: at once if it can be, else when it can be.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::fs::File;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use fuser::{Errno, FileAttr, FileType, Generation, INodeNo, ReplyData, ReplyDirectoryPlus, ReplyEntry};
+use fuser::{Errno, FileAttr, FileType, Generation, INodeNo, ReplyData, ReplyEntry};
 use tokio::runtime::Handle;
 
 use super::counters::Counters;
 use super::errno::errno;
 use super::inodes::{Forgotten, Inode, Inodes, Placed, Shown, is_same};
+use super::listers::Listers;
 use super::notices::Notices;
 use super::readahead::Readahead;
-use crate::parse::text;
 use crate::query::{Caller, Manner, QueryError, Reads};
-use crate::tree::{Kind, Named, Node, Rendered, Step, Tree, TreeError};
+use crate::tree::{Kind, Node, Rendered, Step, Tree, TreeError};
 
 /// What cannot change without the kernel being told is known for good.
 pub const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
@@ -28,7 +27,9 @@ pub struct Shared {
     pub notices: Arc<Notices>,
     pub counters: Counters,
     pub readahead: Readahead,
+    pub listers: Listers,
     pub runtime: Handle,
+    kernel: OnceLock<File>,
     inodes: Mutex<Inodes>,
     owner: (u32, u32),
 }
@@ -40,7 +41,9 @@ impl Shared {
             notices,
             counters: Counters::default(),
             readahead: Readahead::default(),
+            listers: Listers::default(),
             runtime,
+            kernel: OnceLock::new(),
             inodes: Mutex::new(Inodes::new()),
             owner: (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw()),
         }
@@ -54,6 +57,17 @@ impl Shared {
     /// Has another tree take its place; gives the one before.
     pub fn replace_tree(&self, tree: Arc<Tree>) -> Arc<Tree> {
         std::mem::replace(&mut self.tree.write().unwrap_or_else(PoisonError::into_inner), tree)
+    }
+
+    /// Where answers to the kernel are written; none before it is mounted.
+    pub fn kernel(&self) -> Option<&File> {
+        self.kernel.get()
+    }
+
+    /// Says where answers to the kernel are written.
+    pub fn connect(&self, kernel: File) {
+        // a tree is mounted once
+        let _ = self.kernel.set(kernel);
     }
 
     pub fn inodes(&self) -> MutexGuard<'_, Inodes> {
@@ -138,7 +152,7 @@ impl Shared {
 
     /// The same for a reply to the kernel, which has to be given while the inodes are locked: until it
     /// is counted, another thread may put a newer inode in its place, or drop one that nobody knows.
-    fn placed(
+    pub fn placed(
         &self,
         shown: &Shown,
         content: Option<Rendered>,
@@ -157,24 +171,6 @@ impl Shared {
         let inodes = self.inodes();
         let same = inodes.current(shown).is_some_and(|inode| is_same(inode, content));
         inodes.number(shown).filter(|_| same)
-    }
-
-    /// The same for a listing, which shows it if it is known. `known` is whether that of the siblings is:
-    /// where one file's answers are not here, those of the others are not either, mostly.
-    fn content_for_listing(&self, shown: &Shown, known: &mut bool) -> Option<Rendered> {
-        let content = self.inodes().current(shown).and_then(|inode| inode.content.clone());
-        let is_file = !self.is_directory(shown);
-        if content.is_none() && is_file && (!*known || !self.is_worth_trying(&shown.node)) {
-            *known = false;
-            return None;
-        }
-        let computed = self.content(shown, &Reads::new(Manner::of_reader()));
-        if is_file && content.is_none() && !shown.node.names.is_empty() {
-            let lacked = matches!(computed, Err(Step::Wanted));
-            self.tried(&shown.node, lacked);
-            *known &= !lacked;
-        }
-        computed.ok().flatten()
     }
 
     /// The same for somebody who waits for it: if he has to, what he is likely to look at next is asked
@@ -304,36 +300,6 @@ impl Shared {
         self.tree().kind(&shown.node) == Kind::Directory
     }
 
-    /// Adds a name with all that is known of it to a listing; whether it does not fit any more.
-    ///
-    /// What is not known is listed without a size, and asked for when somebody looks at it: a listing
-    /// never waits for contents.
-    pub fn add_entry(
-        &self,
-        named: Named,
-        reader: (u32, u32),
-        known: &mut bool,
-        reply: &mut ReplyDirectoryPlus,
-    ) -> bool {
-        let shown = self.shown(named.node, reader);
-        let content = self.content_for_listing(&shown, known);
-        let (lifetime, attributes_live) = self.lifetimes(&shown, content.as_ref());
-        let lifetime = lifetime.min(attributes_live);
-        let (mut inodes, number, attributes) = self.placed(&shown, content);
-        let name = text::encode(&named.name);
-        let next = named.cookie + 2;
-        let full = reply.add(number, next, OsStr::from_bytes(&name), &lifetime, &attributes, GENERATION);
-        if !full {
-            inodes.looked_up(number);
-            return false;
-        }
-        // an inode that nobody has heard of is gone again
-        let forgotten = inodes.forget(number, 0);
-        drop(inodes);
-        self.gone(forgotten);
-        true
-    }
-
     /// Gives an inode's content to `send`; what was only listed so far is rendered first.
     pub fn read_content(
         self: &Arc<Self>,
@@ -376,7 +342,8 @@ impl Shared {
         self.gone(forgotten);
     }
 
-    fn gone(&self, forgotten: Option<Forgotten>) {
+    /// Lets go of what was kept for an inode that is gone.
+    pub fn gone(&self, forgotten: Option<Forgotten>) {
         let Some(forgotten) = forgotten else { return };
         forgotten.release.into_iter().for_each(|number| self.tree().release(number));
         if forgotten.was_current {

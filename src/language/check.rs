@@ -51,6 +51,7 @@ pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
         shapes::check(loader, &reads, variables);
         links::check(loader, entries);
     }
+    loader.reads = reads;
 }
 
 /// The path variables of each query, but for the one of several servers: which of them is meant is clear.
@@ -145,8 +146,8 @@ fn word_of_elsewhere(name: &str) -> Option<&'static str> {
     Some(match name {
         "row" => "`row` is the record for which the `fields` of a query are computed",
         "result" => {
-            "`result` is the answer to the `command`, `action` or `data` of the entry itself, in its `render` or \
-             `template`"
+            "`result` is the answer to what the entry itself asks (`command`, `action`, `file`, …), in its \
+             `render` or `template`"
         }
         "input" => "`input` is what was written, in the `command` or `action` of `write`",
         "event" => "`event` is an event, in `on` and `finds` of `refresh` and in `where` of `events`",

@@ -126,6 +126,10 @@ impl Model {
                 let lists: Vec<_> = lists.iter().map(|id| self.reach_query(*id, reached)).collect();
                 format!("entries {} {lists:?}", provider.path)
             }
+            Question::Origin(origin) => {
+                let templates: Vec<_> = origin.templates().into_iter().map(template).collect();
+                format!("{origin:?} {templates:?}")
+            }
             Question::Any(members) => {
                 let members: Vec<_> = members.iter().map(|id| self.reach_query(*id, reached)).collect();
                 format!("any {members:?}")

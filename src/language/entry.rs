@@ -22,8 +22,13 @@ use super::source::Span;
 use super::templates::TextKind;
 
 /// The keys that say what stands at a path.
-const CONTENTS: [&str; 9] =
-    ["text", "symlink", "command", "action", "data", "query", "render", "template", "events"];
+const CONTENTS: [&str; 12] = [
+    "text", "symlink", "command", "action", "data", "file", "exec", "http", "query", "render", "template",
+    "events",
+];
+
+/// Those that ask something themselves.
+const QUESTIONS: [&str; 6] = ["command", "action", "data", "file", "exec", "http"];
 
 /// Character sets to suggest; each has more names, and there are more of them.
 const CHARACTER_SETS: [&str; 12] = [
@@ -199,7 +204,7 @@ impl EntryReading<'_> {
 
     fn content(&self, loader: &mut Loader, section: &Section<'_, '_>, bound: &[String]) -> Option<Content> {
         let present: Vec<&str> = CONTENTS.into_iter().filter(|key| section.get(key).is_some()).collect();
-        let asks = |key: &str| matches!(key, "command" | "action" | "data");
+        let asks = |key: &str| QUESTIONS.contains(&key);
         let written = section.get("write").is_some();
         match present[..] {
             [] if self.path.directory && written => return self.directory_with(loader, "write"),
@@ -325,13 +330,7 @@ impl EntryReading<'_> {
     /// Whether a query's answer is a value rather than the bytes of a command.
     fn is_structured(&self, loader: &Loader, id: QueryId) -> bool {
         let query = loader.queries[id.0].as_ref();
-        query.is_some_and(|query| {
-            query.parser.is_some()
-                || !matches!(
-                    query.question,
-                    super::model::Question::Command(_) | super::model::Question::Data { .. }
-                )
-        })
+        query.is_some_and(|query| query.parser.is_some() || !query.question.gives_text())
     }
 
     /// `as`: `Some(None)` where it is not given, `None` where it is wrong.
@@ -353,10 +352,21 @@ impl EntryReading<'_> {
 
     /// Keys that say nothing beside this content.
     fn misplaced(&self, loader: &mut Loader, section: &Section<'_, '_>, content: &str) {
-        let asks = ["command", "action", "data"].iter().any(|key| section.get(key).is_some());
-        let printed = matches!(content, "query" | "command" | "action" | "data");
-        let of_queries =
-            ["parse", "search", "filter", "rows", "key", "needs", "refresh", "timeout", "max_stale"];
+        let asks = QUESTIONS.iter().any(|key| section.get(key).is_some());
+        let printed = content == "query" || QUESTIONS.contains(&content);
+        let of_queries = [
+            "parse",
+            "search",
+            "filter",
+            "auth",
+            "ca",
+            "rows",
+            "key",
+            "needs",
+            "refresh",
+            "timeout",
+            "max_stale",
+        ];
         let shown = !matches!(content, "symlink" | "a directory" | "write" | "events");
         let fails = !matches!(content, "text" | "a directory" | "write" | "events");
         let wrong = of_queries

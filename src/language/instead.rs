@@ -33,6 +33,9 @@ pub fn add(loader: &mut Loader) {
     let mut asked: HashMap<&'static str, Asked> = HashMap::new();
     for index in 0..loader.queries.len() {
         let Some((provider, crashes)) = provider(loader, index) else { continue };
+        if !crashes && tree_says_itself(loader, QueryId(index)) {
+            continue;
+        }
         if !asked.contains_key(provider.path) {
             let Some(added) = questions(loader, provider, index) else { continue };
             asked.insert(provider.path, added);
@@ -51,6 +54,25 @@ pub fn add(loader: &mut Loader) {
             }
         }
     }
+}
+
+/// Whether a query is only read as one of several of an `any`, and not the last: what comes next stands in.
+fn tree_says_itself(loader: &Loader, id: QueryId) -> bool {
+    let queries = || loader.queries.iter().flatten();
+    let members = queries().filter_map(|query| match &query.question {
+        Question::Any(members) => members.split_last(),
+        _ => None,
+    });
+    let (last, before): (Vec<_>, Vec<_>) = members.unzip();
+    let named = queries().flat_map(|query| query.needs.iter().chain(&query.refresh.one)).chain(last);
+    let is_named = named.into_iter().any(|named| *named == id);
+    let is_read = || {
+        let name = loader.query_names.iter().find(|(_, named)| **named == id).map(|(name, _)| name);
+        name.is_none_or(|name| loader.reads.iter().any(|read| read.names.contains(name)))
+    };
+    // of several servers, queries are read by names that stand in any text
+    let is_before = before.into_iter().any(|members| members.contains(&id));
+    is_before && !loader.is_fleet() && !is_named && !is_read()
 }
 
 /// The provider that a query asks for, and whether asking it by `data get` crashes the server.

@@ -129,6 +129,12 @@ pub const SECRET: &[Key] = &[
     key("file", Takes::Text, "A file, whose first line it is"),
 ];
 
+/// `auth`.
+pub const AUTH: &[Key] = &[
+    key("user", Takes::Text, "Who asks"),
+    key("secret", Takes::Either(&[Takes::Keys(SECRET), Takes::Text]), "Where the secret comes from"),
+];
+
 /// `[defaults]`.
 pub const DEFAULTS: &[Key] = &[
     key("mode", Takes::Mode, "Permissions of files"),
@@ -143,8 +149,16 @@ pub const DEFAULTS: &[Key] = &[
 ];
 
 const ACTION: Takes = Takes::Either(&[Takes::Text, Takes::Named(&Takes::Text)]);
+const WORDS: Takes = Takes::List(&Takes::Text);
 
 // What a query and an entry's own question have in common.
+const FILE: Key = key("file", Takes::Text, "The text of a file, by its path (a template)");
+const EXEC: Key =
+    key("exec", WORDS, "What a program prints: its name and its arguments (templates); needs `--allow-exec`");
+const HTTP: Key = key("http", Takes::Text, "What an http:// or https:// URL gives (a template)");
+const AUTHORIZED: Key = key("auth", Takes::Keys(AUTH), "As whom `http` asks");
+const CERTIFICATES: Key =
+    key("ca", Takes::Text, "A file of certificates in PEM, instead of those this machine trusts");
 const SEARCH: Key = key("search", Takes::Text, "Which nodes `data` gives (a template)");
 const FILTER: Key = key("filter", Takes::Text, "Which fields `data` gives (a template)");
 const PARSED: Key = key("parse", PARSER, "How a text is read");
@@ -164,8 +178,13 @@ pub const QUERY: &[Key] = &[
     key("command", Takes::Text, "A command of the CLI (a template)"),
     key("action", ACTION, "An AMI action: its name, or its headers (templates)"),
     key("data", Takes::Text, "The path of a `data get` (a template)"),
+    FILE,
+    EXEC,
+    HTTP,
     key("any", TEXTS, "The first of these queries that this server can answer"),
     key("value", Takes::Text, "An expression over other queries and path variables"),
+    AUTHORIZED,
+    CERTIFICATES,
     SEARCH,
     FILTER,
     PARSED,
@@ -212,6 +231,9 @@ pub const ENTRY: &[Key] = &[
     key("command", Takes::Text, "What the CLI prints for that command (a template)"),
     key("action", ACTION, "The answer to an AMI action: its name, or its headers (templates)"),
     key("data", Takes::Text, "The answer to `data get` with that path (a template)"),
+    FILE,
+    EXEC,
+    HTTP,
     key("query", Takes::Text, "A query, or any expression over queries and path variables"),
     key("render", Takes::Text, "A template"),
     key("template", Takes::Text, "A template file of the templates folder"),
@@ -224,6 +246,8 @@ pub const ENTRY: &[Key] = &[
     key("gid", Takes::Owner, "Group"),
     key("on_error", ON_ERROR, "What it shows while its content cannot be had"),
     key("encoding", Takes::Text, "The character set that the content is shown in"),
+    AUTHORIZED,
+    CERTIFICATES,
     PARSED,
     SEARCH,
     FILTER,

@@ -30,6 +30,8 @@ pub struct LoadOptions {
     /// The templates folder. Without it: `templates` of `[defaults]`, else a folder `templates`
     /// beside the tree file or beside its folder.
     pub templates: Option<PathBuf>,
+    /// Whether programs may be run: then it is no finding that the tree does.
+    pub allow_exec: bool,
     /// Of several servers, only the one of that name, if there is one.
     pub only: Option<String>,
 }
@@ -44,6 +46,7 @@ pub fn load(path: &Path, options: &LoadOptions) -> std::io::Result<(Option<Model
     let text = std::fs::read_to_string(path)?;
     let source = Arc::new(TreeSource::new(path, text));
     let mut loader = Loader::new(Arc::clone(&source));
+    loader.allows_exec = options.allow_exec;
     let mut model = loader.model(options).filter(|_| !loader.reader.report.has_errors());
     let report = loader.reader.report;
     if let Some(model) = &mut model {
@@ -112,6 +115,7 @@ pub struct Loader {
     pub files: TemplateFiles,
     pub reads_of_pid: Vec<ReadOfPid>,
     pub fixed_links: Vec<FixedLink>,
+    pub allows_exec: bool,
 }
 
 /// A place where a content reads `caller.pid`.
@@ -135,6 +139,7 @@ impl Loader {
             files: TemplateFiles::default(),
             reads_of_pid: Vec::new(),
             fixed_links: Vec::new(),
+            allows_exec: false,
         }
     }
 

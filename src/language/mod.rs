@@ -20,6 +20,7 @@ mod library;
 mod load;
 mod model;
 mod name;
+mod origin;
 mod parts;
 mod path;
 mod query;
@@ -50,6 +51,7 @@ pub use model::{
     VariableId, Write,
 };
 pub use name::{escape, fit, is_cut, is_escaped};
+pub use origin::{Argument, Authorization, Origin};
 pub(crate) use parts::report_syntax;
 pub use path::{Pattern, Segment};
 pub use reading::Way;

@@ -10,6 +10,7 @@ use encoding_rs::Encoding;
 use indexmap::{IndexMap, IndexSet};
 use regex::Regex;
 
+use super::origin::Origin;
 use super::path::{Pattern, Segment};
 use super::source::{Place, TreeSource};
 use super::templates::{Expression, TemplateName, Templates};
@@ -56,9 +57,18 @@ impl Model {
         self.entries.iter().any(|entry| matches!(entry.content, Content::Raw(raw) if raw == id))
     }
 
-    /// Whether anything in it needs a server.
+    /// Whether anything in it needs a server: to be asked, or for its events.
     pub fn asks_server(&self) -> bool {
-        !self.queries.is_empty() || self.entries.iter().any(Entry::is_alive)
+        let needs = |query: &Query| {
+            query.question.is_of_server() || !query.refresh.on.is_empty() || !query.refresh.finds.is_empty()
+        };
+        self.queries.iter().any(needs) || self.entries.iter().any(Entry::is_alive)
+    }
+
+    /// The first query that runs a program, if one does.
+    pub fn runs_program(&self) -> Option<&Query> {
+        let runs = |query: &&Query| matches!(query.question, Question::Origin(Origin::Program { .. }));
+        self.queries.iter().find(runs)
     }
 
     /// The top-level directories that hold control files or event logs, in the order of the file.
@@ -114,8 +124,8 @@ pub enum Encryption {
     Tls(TlsFiles),
 }
 
-/// Where the manager secret comes from.
-#[derive(Clone, PartialEq, Eq)]
+/// Where a secret comes from.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum SecretSource {
     /// An environment variable.
     Environment(String),
@@ -230,6 +240,8 @@ pub enum Question {
         /// The query that tells the same where there is no `data get`, if there is one.
         instead: Option<QueryId>,
     },
+    /// Something beside the server.
+    Origin(Origin),
     /// What `data get` would tell, made of other queries.
     Records(Records),
     /// The entries of a provider that these queries list, in the provider's order.
@@ -243,9 +255,19 @@ pub enum Question {
 }
 
 impl Question {
+    /// Whether it is put to the server.
+    pub fn is_of_server(&self) -> bool {
+        matches!(self, Question::Command(_) | Question::Action { .. } | Question::Data { .. })
+    }
+
     /// Whether nothing is asked for it: the result is made from what is known.
     pub fn is_derived(&self) -> bool {
-        !matches!(self, Question::Command(_) | Question::Action { .. } | Question::Data { .. })
+        !self.is_of_server() && !matches!(self, Question::Origin(_))
+    }
+
+    /// Whether the answer is the text that came, unless it is parsed.
+    pub fn gives_text(&self) -> bool {
+        matches!(self, Question::Command(_) | Question::Data { .. } | Question::Origin(_))
     }
 
     /// The query that tells the same where there is no `data get`.

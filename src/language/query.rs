@@ -13,6 +13,7 @@ use super::hazard::{self, Hazard};
 use super::keys;
 use super::load::Loader;
 use super::model::{Query, QueryId, Question, Refresh, Trigger};
+use super::origin;
 use super::parts::{Declared, Table};
 use super::source::Span;
 use super::templates::{TemplateName, TextKind};
@@ -20,7 +21,11 @@ use crate::data::Provider;
 use crate::parse::{Parser, regex};
 
 /// The keys that say what is asked; exactly one of them makes a query.
-pub const SOURCES: [&str; 5] = ["command", "action", "data", "any", "value"];
+pub const SOURCES: [&str; 8] = ["command", "action", "data", "file", "exec", "http", "any", "value"];
+
+/// Keys that belong to one source.
+const OF_SOURCE: [(&str, &str); 4] =
+    [("search", "data"), ("filter", "data"), ("auth", "http"), ("ca", "http")];
 
 /// Declares every name first, so that queries can name each other in any order, then reads them.
 pub fn declare(loader: &mut Loader, tables: &[Table<'_>]) {
@@ -127,11 +132,11 @@ fn question(
         loader.reader.finding(code, span.clone(), message, "one source, please", help);
         return None;
     };
-    for key in ["search", "filter"] {
-        if source != "data"
+    for (key, owner) in OF_SOURCE {
+        if source != owner
             && let Some(key) = section.key(key)
         {
-            let message = format!("`{}` belongs to `data`, not to `{source}`", key.get_ref());
+            let message = format!("`{}` belongs to `{owner}`, not to `{source}`", key.get_ref());
             loader.reader.finding(
                 Code::MisplacedKey,
                 key.span(),
@@ -167,6 +172,7 @@ fn question(
             let complete = search.is_some() == has("search") && filter.is_some() == has("filter");
             complete.then_some(Question::Data { path, search, filter, instead: None })
         }
+        "file" | "exec" | "http" => origin::read(loader, section, source, &sent).map(Question::Origin),
         "any" => {
             let names = section.texts(&mut loader.reader, "any");
             let count = names.len();
@@ -206,7 +212,14 @@ pub struct Sent<'a> {
 }
 
 impl Sent<'_> {
-    fn compile(&self, loader: &mut Loader, key: &str, kind: TextKind, text: &Text) -> Option<TemplateName> {
+    /// Compiles the template of a key.
+    pub fn compile(
+        &self,
+        loader: &mut Loader,
+        key: &str,
+        kind: TextKind,
+        text: &Text,
+    ) -> Option<TemplateName> {
         let at = format!("{}.{key}", self.at);
         loader.inline_template(&at, kind, text, self.bound.clone(), self.also.clone(), self.query)
     }

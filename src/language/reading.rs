@@ -177,6 +177,7 @@ fn templates_of(question: &Question) -> Vec<&TemplateName> {
         Question::Data { path, search, filter, .. } => {
             std::iter::once(path).chain(search).chain(filter).collect()
         }
+        Question::Origin(origin) => origin.templates(),
         Question::Records(records) => records.search.iter().chain(&records.filter).collect(),
         Question::Any(_) | Question::Value(_) | Question::Servers | Question::Entries(..) => Vec::new(),
     }

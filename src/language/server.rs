@@ -23,10 +23,18 @@ pub fn hide_secret(source: &TreeSource, document: &DeTable<'_>, broken: bool) {
     let server = document.get("server").and_then(|server| server.get_ref().as_table());
     let named =
         server.into_iter().flat_map(|server| server.values()).filter_map(|one| one.get_ref().as_table());
-    for secret in server.into_iter().chain(named).filter_map(|server| server.get("secret")) {
-        if secret.get_ref().is_str() {
-            hidden.push(secret.span().start + 1..secret.span().end.saturating_sub(1));
-        }
+    let of_servers = server.into_iter().chain(named).filter_map(|server| server.get("secret"));
+    let tables = ["query", "tree"].into_iter().filter_map(|key| document.get(key)?.get_ref().as_table());
+    let asking: Vec<_> = tables.flat_map(|table| table.iter()).map(|(_, one)| one.get_ref()).collect();
+    let of_questions = asking.iter().filter_map(|one| one.get("auth")?.get_ref().get("secret"));
+    for secret in of_servers.chain(of_questions).filter(|secret| secret.get_ref().is_str()) {
+        hidden.push(secret.span().start + 1..secret.span().end.saturating_sub(1));
+    }
+    for url in asking.iter().filter_map(|one| one.get("http")) {
+        hidden.extend(user_of_url(source.text().get(url.span()).unwrap_or("")).map(|part| {
+            let start = url.span().start;
+            start + part.start..start + part.end
+        }));
     }
     if broken {
         for (start, word) in source.text().match_indices("secret") {
@@ -39,6 +47,14 @@ pub fn hide_secret(source: &TreeSource, document: &DeTable<'_>, broken: bool) {
         }
     }
     source.hide(hidden);
+}
+
+/// Where a URL says who asks, and with which secret; it ought not to.
+fn user_of_url(url: &str) -> Option<Span> {
+    let start = url.find("://")? + 3;
+    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |end| start + end);
+    let user = url[start..end].rfind('@')?;
+    Some(start..start + user)
 }
 
 /// What `[server]` of all files says.
@@ -197,7 +213,8 @@ fn encryption(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<Encry
     Some(Encryption::Tls(TlsFiles { ca, server_name: server_name.map(|text| text.value), certificate, key }))
 }
 
-fn secret(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<SecretSource> {
+/// Reads where a secret comes from.
+pub fn secret(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<SecretSource> {
     if let Some(literal) = value.get_ref().as_str() {
         let help = Some("keep it out of the tree file: `secret = { file = \"/etc/astfs/secret\" }`".into());
         reader.finding(

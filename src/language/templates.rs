@@ -1,8 +1,8 @@
 //! Templates and expressions, compiled ahead; what they interpolate is made safe for where it goes.
 //!
 //! A record's field can hold anything. In a file's content it stands as it is; in a CLI command it
-//! is quoted as one argument; in a link it is escaped as one path segment. The template's
-//! [`TextKind`] decides, so no operator has to think of it.
+//! is quoted as one argument; in a link or a path it is escaped as one path segment, in a URL it is
+//! percent-encoded. The template's [`TextKind`] decides, so no operator has to think of it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -36,6 +36,12 @@ pub enum TextKind {
     Command,
     /// Into the value of an AMI header.
     Header,
+    /// Into the path of a file.
+    Path,
+    /// Into an argument of a program.
+    Argument,
+    /// Into a URL.
+    Url,
 }
 
 impl TextKind {
@@ -45,14 +51,22 @@ impl TextKind {
             TextKind::Link => "link:",
             TextKind::Command => "command:",
             TextKind::Header => "header:",
+            TextKind::Path => "path:",
+            TextKind::Argument => "argument:",
+            TextKind::Url => "url:",
         }
     }
 
     fn of(template: &str) -> TextKind {
-        [TextKind::Link, TextKind::Command, TextKind::Header]
-            .into_iter()
-            .find(|kind| template.starts_with(kind.prefix()))
-            .unwrap_or(TextKind::Content)
+        let others = [
+            TextKind::Link,
+            TextKind::Command,
+            TextKind::Header,
+            TextKind::Path,
+            TextKind::Argument,
+            TextKind::Url,
+        ];
+        others.into_iter().find(|kind| template.starts_with(kind.prefix())).unwrap_or(TextKind::Content)
     }
 }
 
@@ -285,7 +299,9 @@ fn format(output: &mut Output, state: &mut State, value: &Value) -> Result<(), E
         AutoEscape::Custom(kind) => kind,
         _ => TextKind::Content.prefix(),
     };
-    let escapes = kind == TextKind::Link.prefix() || kind == TextKind::Command.prefix();
+    let is_segment = kind == TextKind::Link.prefix() || kind == TextKind::Path.prefix();
+    let is_url = kind == TextKind::Url.prefix();
+    let escapes = is_segment || is_url || kind == TextKind::Command.prefix();
     let done = match value.as_str() {
         _ if value.is_none() || value.is_undefined() => Ok(()),
         Some(text) if !escapes || value.is_safe() => output.write_str(text),
@@ -297,8 +313,9 @@ fn format(output: &mut Output, state: &mut State, value: &Value) -> Result<(), E
                 _ => value.to_string(),
             };
             let text = match value.downcast_object_ref::<Bound>() {
-                Some(bound) if kind == TextKind::Link.prefix() => bound.name().to_owned(),
-                _ if kind == TextKind::Link.prefix() => name::escape(&plain),
+                Some(bound) if is_segment => bound.name().to_owned(),
+                _ if is_segment => name::escape(&plain),
+                _ if is_url => percent_encoded(&plain),
                 _ if escapes => command_argument(&plain),
                 _ => plain,
             };
@@ -322,6 +339,17 @@ fn command_argument(text: &str) -> String {
         return text.to_owned();
     }
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A part of a URL that says nothing of its structure: all but the unreserved characters of RFC 3986 is
+/// written as `%` and two hex digits for each byte.
+fn percent_encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let encoded = |byte: &u8| match plain(*byte) {
+        true => char::from(*byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    text::encode(text).iter().map(encoded).collect()
 }
 
 #[cfg(test)]

@@ -57,6 +57,41 @@ fn what_stands_in_a_link_stays_one_segment() {
 }
 
 #[test]
+fn what_stands_in_a_path_stays_one_segment_and_in_an_argument_what_it_is() {
+    let path = |x: Value| rendered(TextKind::Path, "/notes/{{ x }}.txt", x).unwrap();
+    for (value, name) in
+        [("6001", "6001"), ("..", "%2E."), ("a/../b", "a%2F..%2Fb"), ("", "%"), ("a\n\0%", "a%0A%00%25")]
+    {
+        assert_eq!(path(value.into()), format!("/notes/{name}.txt"));
+    }
+    assert_eq!(rendered(TextKind::Path, "/a/.{{ x }}/b", ".".into()).unwrap(), "/a/.%2E/b");
+    let twin = Bound::new("6001~2".into(), Parsed::Text("6001".into()));
+    assert_eq!(path(Value::from_object(twin)), "/notes/6001~2.txt");
+    for value in ["a b", "-rf", "../'\"\\", ""] {
+        assert_eq!(rendered(TextKind::Argument, "x={{ x }}", value.into()).unwrap(), format!("x={value}"));
+    }
+}
+
+#[test]
+fn what_stands_in_a_url_is_percent_encoded() {
+    let url = |x: Value| rendered(TextKind::Url, "http://h/{{ x }}?a={{ x }}", x).unwrap();
+    for (value, encoded) in [
+        ("aZ09-._~", "aZ09-._~"),
+        ("SIP/6001", "SIP%2F6001"),
+        ("a b&c=d?e#f", "a%20b%26c%3Dd%3Fe%23f"),
+        ("100%", "100%25"),
+        ("\r\nHost: x", "%0D%0AHost%3A%20x"),
+        ("user@evil:1", "user%40evil%3A1"),
+        ("ö", "%C3%B6"),
+    ] {
+        assert_eq!(url(value.into()), format!("http://h/{encoded}?a={encoded}"));
+    }
+    assert_eq!(url(Value::from(7)), "http://h/7?a=7");
+    let byte = text::decode(b"\xff").into_owned();
+    assert_eq!(url(byte.into()), "http://h/%FF?a=%FF");
+}
+
+#[test]
 fn a_name_that_is_not_there_is_told_by_name() {
     let error = rendered(TextKind::Content, "a\n{{ y.z }}", ().into()).unwrap_err();
     assert!(error.contains("line 2"), "{error}");

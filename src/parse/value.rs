@@ -1,7 +1,8 @@
 //! The values that parsers give and templates read.
 //!
-//! A result of ten thousand records repeats the same field names ten thousand times, so a
-//! [`Record`] shares its names (a [`Shape`]) with its siblings and holds only its values.
+//! A result of ten thousand records repeats the same field names ten thousand times, and most of their
+//! values. So a [`Record`] shares a [`Shape`] with its siblings, the names and the values of the first of
+//! them, and holds only where it differs from that.
 
 use std::sync::Arc;
 
@@ -97,42 +98,68 @@ impl Serialize for Value {
     }
 }
 
-/// The field names of a kind of record, in the order they came.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Shape(IndexSet<CompactString>);
+/// The field names of a kind of record, in the order they came, and the values of the first one met.
+#[derive(Debug)]
+pub struct Shape {
+    names: IndexSet<CompactString>,
+    first: Box<[Value]>,
+}
 
-/// Named values: a shared [`Shape`] and one value for each of its names.
+/// Named values: a shared [`Shape`], and the values that differ from the shape's.
 #[derive(Debug, Clone)]
 pub struct Record {
     shape: Arc<Shape>,
-    values: Box<[Value]>,
+    /// By their places among the names, in order; never one that is equal to the shape's.
+    differing: Box<[(u32, Value)]>,
 }
 
 impl Record {
+    fn new(shape: Arc<Shape>, values: impl IntoIterator<Item = Value>) -> Record {
+        let places = (0..).zip(values).zip(&shape.first);
+        let differing = places.filter(|((_, value), first)| value != *first).map(|(placed, _)| placed);
+        let differing = differing.collect();
+        Record { shape, differing }
+    }
+
     /// The value of the field of that name.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.shape.0.get_index_of(name).map(|index| &self.values[index])
+        let place = self.shape.names.get_index_of(name)?;
+        match self.differing.binary_search_by_key(&place, |(differing, _)| *differing as usize) {
+            Ok(found) => Some(&self.differing[found].1),
+            Err(_) => self.shape.first.get(place),
+        }
     }
 
     /// The fields in the order they came.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
-        self.shape.0.iter().map(CompactString::as_str).zip(self.values.iter())
+        let mut differing = self.differing.iter().peekable();
+        let fields = self.shape.names.iter().zip(&self.shape.first).enumerate();
+        fields.map(move |(place, (name, first))| {
+            let own = differing.next_if(|(differing, _)| *differing as usize == place);
+            (name.as_str(), own.map_or(first, |(_, value)| value))
+        })
     }
 
     /// How many fields there are.
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.shape.names.len()
     }
 
     /// Whether there are no fields.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.len() == 0
     }
 }
 
 impl PartialEq for Record {
     fn eq(&self, other: &Record) -> bool {
-        std::ptr::eq(self, other) || self.iter().eq(other.iter())
+        if std::ptr::eq(self, other) {
+            return true;
+        }
+        match Arc::ptr_eq(&self.shape, &other.shape) {
+            true => self.differing == other.differing,
+            false => self.len() == other.len() && self.iter().eq(other.iter()),
+        }
     }
 }
 
@@ -183,13 +210,21 @@ impl Fields {
         self.values.is_empty()
     }
 
-    /// The record, sharing its names with earlier ones of the same `shapes`.
+    /// The record, sharing with earlier ones of the same `shapes` what it can.
     pub fn finish(self, shapes: &mut Shapes) -> Value {
         let values = self.values.into_iter().map(|pushed| match pushed {
             Pushed::Once(value) => value,
             Pushed::Often(values) => values.into(),
         });
-        Value::Record(Arc::new(Record { values: values.collect(), shape: shapes.intern(self.names) }))
+        let record = match shapes.met(&self.names) {
+            Some(shape) => Record::new(shape, values),
+            None => {
+                let shape = Arc::new(Shape { names: self.names, first: values.collect() });
+                shapes.keep(Arc::clone(&shape));
+                Record { shape, differing: Box::default() }
+            }
+        };
+        Value::Record(Arc::new(record))
     }
 }
 
@@ -206,35 +241,33 @@ impl Shapes {
         Shapes::default()
     }
 
-    /// A record as it is, its names shared with those met so far; anything else as it stands. For
-    /// results that come one at a time and are alike.
-    pub fn share(&mut self, value: Value) -> Value {
-        match value {
-            Value::Record(record) => {
-                let shape = match self.met(&record.shape.0) {
-                    Some(shape) => shape,
-                    None => self.keep(Arc::clone(&record.shape)),
-                };
-                Value::Record(Arc::new(Record { shape, values: record.values.clone() }))
-            }
-            other => other,
-        }
+    /// Those of a record, for others that are to be like it.
+    pub fn of(value: Option<&Value>) -> Shapes {
+        let record = value.and_then(Value::as_record);
+        Shapes(record.map(|record| Arc::clone(&record.shape)).into_iter().collect())
     }
 
-    fn intern(&mut self, names: IndexSet<CompactString>) -> Arc<Shape> {
-        self.met(&names).unwrap_or_else(|| self.keep(Arc::new(Shape(names))))
+    /// A record as it is, sharing with those met so far what it can; anything else as it stands. For
+    /// results that come one at a time and are alike.
+    pub fn share(&mut self, value: Value) -> Value {
+        let Value::Record(record) = &value else { return value };
+        let Some(shape) = self.met(&record.shape.names) else {
+            self.keep(Arc::clone(&record.shape));
+            return value;
+        };
+        Value::Record(Arc::new(Record::new(shape, record.iter().map(|(_, value)| value.clone()))))
     }
 
     fn met(&self, names: &IndexSet<CompactString>) -> Option<Arc<Shape>> {
-        let same = |shape: &&Arc<Shape>| shape.0.len() == names.len() && shape.0.iter().eq(names.iter());
+        let same =
+            |shape: &&Arc<Shape>| shape.names.len() == names.len() && shape.names.iter().eq(names.iter());
         self.0.iter().rev().find(same).cloned()
     }
 
-    fn keep(&mut self, shape: Arc<Shape>) -> Arc<Shape> {
+    fn keep(&mut self, shape: Arc<Shape>) {
         if self.0.len() < SHAPES_KEPT {
-            self.0.push(Arc::clone(&shape));
+            self.0.push(shape);
         }
-        shape
     }
 }
 
@@ -272,6 +305,33 @@ mod tests {
         assert_eq!(shape(&one), shape(&two));
         assert_eq!(serde_json::to_string(&two).unwrap(), r#"{"a":"3","b":"4"}"#);
         assert_eq!(kept.share("text".into()), "text".into());
+    }
+
+    #[test]
+    fn a_record_reads_as_it_was_made_wherever_it_differs_from_the_first_of_its_shape() {
+        let mut shapes = Shapes::new();
+        let texts = [["1", "2", "3"], ["1", "2", "3"], ["x", "2", "3"], ["1", "2", "z"], ["x", "y", "z"]];
+        for of in texts.map(|texts| ["a", "b", "c"].into_iter().zip(texts).collect::<Vec<_>>()) {
+            let (shared, alone) = (record(&of, &mut shapes), record(&of, &mut Shapes::new()));
+            let Value::Record(fields) = &shared else { panic!("a record") };
+            let read: Vec<_> = fields.iter().map(|(name, value)| (name, value.as_str().unwrap())).collect();
+            assert_eq!(read, of);
+            assert!(of.iter().all(|(name, text)| shared.get(name) == Some(&(*text).into())));
+            assert_eq!(shared, alone);
+            let other = record(&["a", "b", "c"].map(|name| (name, "2")), &mut Shapes::new());
+            assert_eq!(Shapes::of(Some(&other)).share(shared), alone);
+        }
+    }
+
+    #[test]
+    fn records_are_equal_if_their_fields_are_whatever_they_share() {
+        let mut shapes = Shapes::new();
+        let made: Vec<Value> =
+            ["1", "2", "2", "1"].map(|text| record(&[("a", text), ("b", "")], &mut shapes)).into();
+        assert_eq!((&made[0], &made[1]), (&made[3], &made[2]));
+        assert_ne!(made[0], made[1]);
+        assert_ne!(made[0], record(&[("b", ""), ("a", "1")], &mut shapes));
+        assert_ne!(made[0], record(&[("a", "1")], &mut shapes));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Asking the server: one question in flight for each cell, and what its answer means.
+//! Asking: one question in flight for each cell, and what its answer means.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::asking::{Asking, Told, Urgency};
+use super::asking::{Told, Urgency};
 use super::cell::{Cell, Outcome};
 use super::dependents::Dependent;
 use super::error::{FailureKind, QueryError};
+use super::inquiry::Reply;
 use super::queries::Queries;
 use super::reads::{Reads, Unready};
 use super::scope::Bindings;
 use super::snapshot::Snapshot;
-use crate::ami::{Answer, AskError, Message};
+use crate::ami::{Answer, Message};
 use crate::language::{Query, QueryId, Question};
 use crate::parse::value::{Shapes, Value};
 use crate::parse::{Parser, headers};
@@ -58,9 +59,8 @@ impl Queries {
             for need in &query.needs {
                 self.fulfil(*need).await;
             }
-            match self.connection_of(cell.query) {
-                Some(connection) => {
-                    let told = Asking::ask(connection, &cell.action, query.timeout, urgency).await;
+            match self.told(cell.query, &cell.inquiry, query.timeout, urgency).await {
+                Some(told) => {
                     self.settle_cell(&cell, &told);
                     self.cells_alike(&cell).iter().for_each(|other| self.settle_cell(other, &told));
                 }
@@ -78,7 +78,10 @@ impl Queries {
     }
 
     pub(super) fn settle_cell(&self, cell: &Cell, told: &Told) {
-        let outcome = self.read_outcome(cell.query, told.answer.clone());
+        if let Reply::Content(Ok(content)) = &told.reply {
+            cell.set_watched(content.watched);
+        }
+        let outcome = self.read_outcome(cell.query, told.reply.clone());
         if let Ok(snapshot) = &outcome {
             let is_first = cell.asked().is_none();
             tell_answer(self.model().query(cell.query), snapshot, told.asked.elapsed(), is_first);
@@ -88,20 +91,26 @@ impl Queries {
     }
 
     /// What came of asking; a failure is told here, once.
-    pub(super) fn read_outcome(&self, id: QueryId, answer: Result<Arc<Answer>, AskError>) -> Outcome {
+    pub(super) fn read_outcome(&self, id: QueryId, reply: Reply) -> Outcome {
         let query = self.model().query(id);
-        let read = match answer {
-            Ok(answer) => read_answer(query, &answer),
-            Err(error) => Err(QueryError::NoAnswer { query: query.name.as_str().into(), error }),
+        let name = || query.name.as_str().into();
+        let read = match reply {
+            Reply::Answer(Ok(answer)) => read_answer(query, &answer),
+            Reply::Answer(Err(error)) => Err(QueryError::NoAnswer { query: name(), error }),
+            Reply::Content(Ok(content)) => read_content(query, content.bytes, self.model().shows_raw(id)),
+            Reply::Content(Err(error)) => Err(QueryError::NoContent { query: name(), error }),
         };
         match read {
             Ok((value, raw)) => {
-                let value = self.shapes(id).share(value);
+                // of a query that is asked once there is one result at a time
+                let alike = !query.parameters.is_empty();
+                let value = if alike { self.shapes(id).share(value) } else { value };
                 let raw = if self.keeps_raw(id) { raw } else { Bytes::new() };
                 Ok(Arc::new(Snapshot::new(value, raw, query.key.clone())))
             }
             Err(error) => {
-                match error.kind() == FailureKind::Unsupported || error.is_about_connection() {
+                let is_usual = matches!(error.kind(), FailureKind::Unsupported | FailureKind::Missing);
+                match is_usual || error.is_about_connection() {
                     true => tracing::debug!("{error}"),
                     false => tracing::warn!("{error}"),
                 }
@@ -207,6 +216,20 @@ fn read_answer(query: &Query, answer: &Answer) -> Result<(Value, Bytes), QueryEr
             headers::record(own, &mut Shapes::new())
         }
     };
+    Ok((follow(value, &query.rows), raw))
+}
+
+/// What a text means that no server sent; nobody asks if it is shown as it came.
+fn read_content(query: &Query, raw: Bytes, shown: bool) -> Result<(Value, Bytes), QueryError> {
+    let own = match &query.question {
+        Question::Origin(origin) if !shown => origin.parser(),
+        _ => None,
+    };
+    let parser = query.parser.as_ref().or(own.as_ref()).unwrap_or(&Parser::Text);
+    let value = parser.parse(&raw).map_err(|error| QueryError::Unreadable {
+        query: query.name.as_str().into(),
+        error: Arc::new(error),
+    })?;
     Ok((follow(value, &query.rows), raw))
 }
 

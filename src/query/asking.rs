@@ -1,14 +1,13 @@
-//! How many questions a server is asked at a time, and which first.
+//! How many questions are asked at a time, and which first: of a server, and of all else together.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
-use super::link::Connection;
-use crate::ami::{Action, Answer, AskError};
+use super::inquiry::{Inquiry, Reply};
 
 /// Questions in flight at most. A server answers one after the other: more would only wait there.
 const IN_FLIGHT: usize = 64;
@@ -26,21 +25,21 @@ pub enum Urgency {
     Background,
 }
 
-/// An answer with the moment its question was sent, and the session it came over.
+/// A reply with the moment its question was sent, and the session it came over.
 #[derive(Debug, Clone)]
 pub struct Told {
-    pub answer: Result<Arc<Answer>, AskError>,
+    pub reply: Reply,
     pub asked: Instant,
     pub session: Option<u64>,
 }
 
-/// The questions in flight to one server.
+/// The questions in flight to one server, or to what is beside it.
 #[derive(Debug)]
 pub struct Asking {
     permits: Semaphore,
     background: Semaphore,
     contents: Semaphore,
-    in_flight: Mutex<HashMap<Action, watch::Receiver<Option<Told>>>>,
+    in_flight: Mutex<HashMap<Inquiry, watch::Receiver<Option<Told>>>>,
     sent: AtomicU64,
 }
 
@@ -57,7 +56,7 @@ impl Default for Asking {
 }
 
 impl Asking {
-    fn in_flight(&self) -> MutexGuard<'_, HashMap<Action, watch::Receiver<Option<Told>>>> {
+    fn in_flight(&self) -> MutexGuard<'_, HashMap<Inquiry, watch::Receiver<Option<Told>>>> {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -77,25 +76,30 @@ impl Asking {
         self.contents.acquire().await.ok()
     }
 
-    /// Asks, or joins the same question in flight, whichever query it was asked for.
-    pub async fn ask(connection: &Connection, action: &Action, deadline: Duration, urgency: Urgency) -> Told {
-        let asking = &connection.asking;
+    /// Has a question sent when it is its turn, or joins the same one in flight, whichever query it was asked
+    /// for.
+    pub async fn ask<F: Future<Output = Told>>(
+        &self,
+        inquiry: &Inquiry,
+        urgency: Urgency,
+        send: impl Fn() -> F,
+    ) -> Told {
         loop {
             let sender = {
-                let mut in_flight = asking.in_flight();
-                match in_flight.get(action) {
+                let mut in_flight = self.in_flight();
+                match in_flight.get(inquiry) {
                     Some(waiting) => Err(waiting.clone()),
                     None => {
                         let (sender, receiver) = watch::channel(None);
-                        in_flight.insert(action.clone(), receiver);
+                        in_flight.insert(inquiry.clone(), receiver);
                         Ok(sender)
                     }
                 }
             };
             match sender {
                 Ok(sender) => {
-                    let told = asking.send(connection, action, deadline, urgency).await;
-                    asking.in_flight().remove(action);
+                    let told = self.send(urgency, &send).await;
+                    self.in_flight().remove(inquiry);
                     // that nobody has joined is no failure
                     sender.send_replace(Some(told.clone()));
                     return told;
@@ -111,13 +115,7 @@ impl Asking {
         }
     }
 
-    async fn send(
-        &self,
-        connection: &Connection,
-        action: &Action,
-        deadline: Duration,
-        urgency: Urgency,
-    ) -> Told {
+    async fn send<F: Future<Output = Told>>(&self, urgency: Urgency, send: impl Fn() -> F) -> Told {
         // the semaphores are never closed: without a permit it is asked all the same
         let _in_background = match urgency {
             Urgency::Background => self.background.acquire().await.ok(),
@@ -125,8 +123,6 @@ impl Asking {
         };
         let _permit = self.permits.acquire().await.ok();
         self.sent.fetch_add(1, Ordering::Relaxed);
-        let asked = Instant::now();
-        let answer = connection.server.ask(action.clone(), deadline).await.map(Arc::new);
-        Told { answer, asked, session: connection.session() }
+        send().await
     }
 }

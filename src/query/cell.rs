@@ -1,5 +1,6 @@
 //! One question, and the latest answer to it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,8 @@ use tokio::sync::watch;
 
 use super::dependents::{Dependent, Dependents};
 use super::error::QueryError;
+use super::inquiry::Inquiry;
 use super::snapshot::Snapshot;
-use crate::ami::Action;
 use crate::language::QueryId;
 
 /// Failures are kept that long, so that a walk over a dead server's files does not ask for each.
@@ -27,7 +28,9 @@ pub struct Cell {
     /// The query it belongs to.
     pub query: QueryId,
     /// What is asked.
-    pub action: Action,
+    pub inquiry: Inquiry,
+    /// Whether it is told of when something else than the latest answer is true.
+    watched: AtomicBool,
     /// The keys of the records that it is asked for.
     pub keys: Box<[Arc<str>]>,
     state: Mutex<State>,
@@ -121,8 +124,9 @@ pub struct Standing {
 
 impl Cell {
     /// A question nobody asked yet.
-    pub fn new(query: QueryId, action: Action, keys: Vec<Arc<str>>) -> Cell {
-        Cell { query, action, keys: keys.into(), state: Mutex::default(), refreshing: Mutex::default() }
+    pub fn new(query: QueryId, inquiry: Inquiry, keys: Vec<Arc<str>>) -> Cell {
+        let (watched, state, refreshing) = Default::default();
+        Cell { query, inquiry, watched, keys: keys.into(), state, refreshing }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -155,6 +159,16 @@ impl Cell {
     /// kept what depends on it when the event came.
     pub fn is_left_alone(&self) -> bool {
         *self.refreshing() == Refreshing::No && self.is_invalidated()
+    }
+
+    /// Whether a change is told of, so that age alone makes nothing stale.
+    pub fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether a change of the next answer will be told of.
+    pub fn set_watched(&self, watched: bool) {
+        self.watched.store(watched, Ordering::Relaxed);
     }
 
     /// What a reader gets under these conditions.
@@ -308,7 +322,7 @@ impl State {
         let same = |failure: &Failure| failure.session == conditions.session;
         let away = conditions.down_since.is_some();
         self.failure.as_deref().filter(|failure| {
-            failure.error.means_cannot_answer()
+            failure.error.lasts()
                 && (same(failure) || away)
                 && self.invalidated.is_none_or(|at| failure.asked > at)
         })

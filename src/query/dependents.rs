@@ -20,9 +20,35 @@ const FEW: usize = 16;
 #[derive(Debug)]
 pub enum Dependents {
     /// Mostly the files of one record.
-    Few(Vec<Dependent>),
+    Few(Vec<Packed>),
     /// Any number.
-    Many(HashSet<Dependent>),
+    #[expect(clippy::box_collection, reason = "a pointer, so that the others stay as small")]
+    Many(Box<HashSet<Packed>>),
+}
+
+/// A dependent in a quarter of the room: every record has some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Packed(u32);
+
+/// Set where the rest is a query's number.
+const TABLE: u32 = 1 << 31;
+
+impl From<Dependent> for Packed {
+    fn from(dependent: Dependent) -> Packed {
+        match dependent {
+            Dependent::Table(QueryId(number)) => Packed(number as u32 | TABLE),
+            Dependent::Kept(number) => Packed(number),
+        }
+    }
+}
+
+impl From<Packed> for Dependent {
+    fn from(Packed(number): Packed) -> Dependent {
+        match number & TABLE {
+            0 => Dependent::Kept(number),
+            _ => Dependent::Table(QueryId((number & !TABLE) as usize)),
+        }
+    }
 }
 
 impl Default for Dependents {
@@ -34,24 +60,26 @@ impl Default for Dependents {
 impl Dependents {
     /// Adds one, unless it is there.
     pub fn add(&mut self, dependent: Dependent) {
+        let packed = dependent.into();
         match self {
-            Dependents::Few(few) if few.contains(&dependent) => {}
-            Dependents::Few(few) if few.len() < FEW => few.push(dependent),
+            Dependents::Few(few) if few.contains(&packed) => {}
+            Dependents::Few(few) if few.len() < FEW => few.push(packed),
             Dependents::Few(few) => {
-                *self = Dependents::Many(few.drain(..).chain([dependent]).collect());
+                *self = Dependents::Many(Box::new(few.drain(..).chain([packed]).collect()));
             }
             Dependents::Many(many) => {
-                many.insert(dependent);
+                many.insert(packed);
             }
         }
     }
 
     /// Takes one away, if it is there.
     pub fn remove(&mut self, dependent: Dependent) {
+        let packed = dependent.into();
         match self {
-            Dependents::Few(few) => few.retain(|known| *known != dependent),
+            Dependents::Few(few) => few.retain(|known| *known != packed),
             Dependents::Many(many) => {
-                many.remove(&dependent);
+                many.remove(&packed);
             }
         }
     }
@@ -59,8 +87,8 @@ impl Dependents {
     /// All of them.
     pub fn all(&self) -> Vec<Dependent> {
         match self {
-            Dependents::Few(few) => few.clone(),
-            Dependents::Many(many) => many.iter().copied().collect(),
+            Dependents::Few(few) => few.iter().copied().map(Dependent::from).collect(),
+            Dependents::Many(many) => many.iter().copied().map(Dependent::from).collect(),
         }
     }
 

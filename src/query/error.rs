@@ -1,8 +1,10 @@
 //! Why a query has no result.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use crate::ami::{ActionError, AskError, ConnectionError};
+use crate::origin::{OriginError, RequestError};
 use crate::parse::ParseError;
 
 /// Why a query has no result. Cloned to everybody who waits for it.
@@ -39,6 +41,22 @@ pub enum QueryError {
         query: Arc<str>,
         /// Why not.
         error: AskError,
+    },
+    /// A file, a program or a URL gave nothing.
+    #[error("query `{query}`: {error}")]
+    NoContent {
+        /// The query.
+        query: Arc<str>,
+        /// Why not.
+        error: OriginError,
+    },
+    /// What a record holds cannot be asked for.
+    #[error("query `{query}`: {error}")]
+    Unaskable {
+        /// The query.
+        query: Arc<str>,
+        /// What is wrong with it.
+        error: RequestError,
     },
     /// The answer could not be read.
     #[error("query `{query}`: the answer could not be parsed: {error}")]
@@ -83,6 +101,8 @@ pub enum QueryError {
 pub enum FailureKind {
     /// The server lacks the feature.
     Unsupported,
+    /// What is to be read is not there: a file, a program, what a URL names.
+    Missing,
     /// Not allowed.
     Denied,
     /// Nobody listens there, or it is down.
@@ -116,11 +136,13 @@ impl QueryError {
                     FailureKind::Down
                 }
             },
+            QueryError::NoContent { error, .. } => kind_of(error),
             QueryError::Late { .. } => FailureKind::TimedOut,
             QueryError::NoServer { .. } => FailureKind::Down,
             QueryError::Refused { .. }
             | QueryError::Unreadable { .. }
             | QueryError::Unsendable { .. }
+            | QueryError::Unaskable { .. }
             | QueryError::Template { .. } => FailureKind::Failed,
         }
     }
@@ -140,7 +162,43 @@ impl QueryError {
 
     /// Whether another query may be tried instead (`any`).
     pub fn means_cannot_answer(&self) -> bool {
-        matches!(self.kind(), FailureKind::Unsupported | FailureKind::Denied)
+        matches!(self.kind(), FailureKind::Unsupported | FailureKind::Missing | FailureKind::Denied)
             && !matches!(self, QueryError::NoAnswer { .. })
+    }
+
+    /// Whether it stays so for as long as the connection does. What is beside the server can change at any
+    /// time.
+    pub fn lasts(&self) -> bool {
+        self.means_cannot_answer() && !matches!(self, QueryError::NoContent { .. })
+    }
+}
+
+/// What kind of failure it is that something beside the server gave nothing.
+fn kind_of(error: &OriginError) -> FailureKind {
+    match error {
+        OriginError::File { error, .. } | OriginError::Program { error, .. } => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => FailureKind::Missing,
+            ErrorKind::PermissionDenied => FailureKind::Denied,
+            _ => FailureKind::Failed,
+        },
+        OriginError::Unreachable { error, .. } => match error.kind() {
+            ErrorKind::ConnectionRefused => FailureKind::ConnectionRefused,
+            _ => FailureKind::Down,
+        },
+        OriginError::Status { status, .. } => match status {
+            401 | 403 | 407 => FailureKind::Denied,
+            404 | 410 => FailureKind::Missing,
+            _ => FailureKind::Failed,
+        },
+        OriginError::NotAllowed { .. } => FailureKind::Denied,
+        OriginError::Timeout { .. } => FailureKind::TimedOut,
+        OriginError::NotAFile { .. }
+        | OriginError::TooLong { .. }
+        | OriginError::Failed { .. }
+        | OriginError::Secret { .. }
+        | OriginError::Certificates { .. }
+        | OriginError::Http { .. }
+        | OriginError::NotRecorded { .. }
+        | OriginError::Unanswered { .. } => FailureKind::Failed,
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::error::QueryError;
+use super::inquiry::Inquiry;
 use super::queries::Queries;
 use super::reads::{Manner, Reads, Unready, Used};
 use super::scope::Bindings;
 use super::snapshot::Snapshot;
-use crate::ami::Action;
 use crate::language::{QueryId, Question};
 use crate::parse::value::Value;
 
@@ -20,7 +20,7 @@ pub struct Asked {
     /// The query that asked it.
     pub query: QueryId,
     /// What was asked.
-    pub action: Action,
+    pub inquiry: Inquiry,
     /// The age of the answer in use; none if there is none.
     pub age: Option<Duration>,
     /// Whether that is not fresh.
@@ -51,13 +51,13 @@ impl Queries {
 
     fn add_asked(&self, used: &Used, asked: &mut Vec<Asked>) {
         for (cell, _) in &used.cells {
-            if asked.iter().any(|known| known.query == cell.query && known.action == cell.action) {
+            if asked.iter().any(|known| known.query == cell.query && known.inquiry == cell.inquiry) {
                 continue;
             }
             let standing = cell.standing(&self.conditions(cell, super::standing::strict()));
             asked.push(Asked {
                 query: cell.query,
-                action: cell.action.clone(),
+                inquiry: cell.inquiry.clone(),
                 age: standing.asked.map(|at| at.elapsed()),
                 stale: standing.stale,
                 error: standing.error,
@@ -77,12 +77,12 @@ impl Queries {
         id: QueryId,
         bindings: &Bindings,
         reads: &Reads,
-    ) -> Result<Option<Action>, Unready> {
+    ) -> Result<Option<Inquiry>, Unready> {
         let query = self.model().query(id);
         if query.question.is_derived() {
             return Ok(None);
         }
-        self.action(query, bindings, reads).map(Some)
+        self.inquiry(query, bindings, reads).map(Some)
     }
 
     /// The one of the members of an `any` that answers, or of a query with `data` and the one that stands in
@@ -172,7 +172,8 @@ value = "peers"
         told.sort_by_key(|asked| asked.query);
         let words: Vec<_> = told.iter().map(|asked| (asked.word(), asked.age.is_some())).collect();
         assert_eq!(words, [("fresh", true), ("cannot", false)]);
-        assert_eq!(told[0].action.get("Command"), Some(&b"sip show peers"[..]));
+        let shown = told[0].inquiry.shown();
+        assert!(shown.contains(&("Command".into(), "sip show peers".into())), "{shown:?}");
         let of = |name: &str| queries.model().query_names[name];
         let answers = |name| queries.answering(of(name), &Bindings::none(), reads.manner, |_| None);
         assert_eq!((answers("either"), answers("peers")), (Some(of("second")), None));

@@ -154,7 +154,7 @@ impl Queries {
             None => (vec![Value::Null; rows.len()], (0..rows.len()).collect()),
         };
         let mut computation = self.field_computation(query, &home, reads)?;
-        let mut shapes = Shapes::new();
+        let mut shapes = Shapes::of(computed.first());
         let mut changed = Vec::new();
         let mut lacks = false;
         let mut read = Vec::new();

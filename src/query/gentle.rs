@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::asking::{Asking, Told, Urgency};
+use super::asking::{Told, Urgency};
 use super::error::QueryError;
+use super::inquiry::Inquiry;
 use super::queries::Queries;
 use super::reads::{Manner, Reads};
-use crate::ami::Action;
 use crate::language::{QueryId, Question};
 
 /// After so many answers a computation still lacks one: that is taken for endless.
@@ -19,7 +19,7 @@ const ROUNDS: usize = 256;
 pub struct Gentle {
     queries: Arc<Queries>,
     manner: Manner,
-    asked: HashMap<QueryId, (Action, Told)>,
+    asked: HashMap<QueryId, (Inquiry, Told)>,
 }
 
 impl Gentle {
@@ -41,12 +41,14 @@ impl Gentle {
             let mut came_on = false;
             for cell in reads.wanted() {
                 let told = match self.asked.get(&cell.query) {
-                    Some((action, told)) if *action == cell.action || self.failure(cell.query).is_some() => {
+                    Some((inquiry, told))
+                        if *inquiry == cell.inquiry || self.failure(cell.query).is_some() =>
+                    {
                         // not asked again, however short a failure is remembered elsewhere
                         Some(Told { asked: Instant::now(), ..told.clone() })
                     }
                     Some(_) => None,
-                    None => self.ask(cell.query, &cell.action).await,
+                    None => self.ask(cell.query, &cell.inquiry).await,
                 };
                 if let Some(told) = told {
                     self.queries.settle_cell(&cell, &told);
@@ -61,17 +63,16 @@ impl Gentle {
     }
 
     /// Asks; two queries that ask the same share an answer.
-    async fn ask(&mut self, query: QueryId, action: &Action) -> Option<Told> {
-        let known = self.asked.values().find(|(known, _)| known == action).map(|(_, told)| told.clone());
-        let told = match (known, self.queries.connection_of(query)) {
-            (Some(told), _) => told,
-            (None, Some(connection)) => {
+    async fn ask(&mut self, query: QueryId, inquiry: &Inquiry) -> Option<Told> {
+        let known = self.asked.values().find(|(known, _)| known == inquiry).map(|(_, told)| told.clone());
+        let told = match known {
+            Some(told) => told,
+            None => {
                 let timeout = self.queries.model().query(query).timeout;
-                Asking::ask(connection, action, timeout, Urgency::Interactive).await
+                self.queries.told(query, inquiry, timeout, Urgency::Interactive).await?
             }
-            (None, None) => return None,
         };
-        self.asked.insert(query, (action.clone(), told.clone()));
+        self.asked.insert(query, (inquiry.clone(), told.clone()));
         Some(told)
     }
 
@@ -83,7 +84,7 @@ impl Gentle {
     /// Why a query that was asked has no result.
     pub fn failure(&self, query: QueryId) -> Option<QueryError> {
         let (_, told) = self.asked.get(&query)?;
-        self.queries.read_outcome(query, told.answer.clone()).err()
+        self.queries.read_outcome(query, told.reply.clone()).err()
     }
 
     /// The member of an `any` that answers for the record that was asked for.

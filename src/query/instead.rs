@@ -213,7 +213,7 @@ impl Queries {
     }
 
     /// Why `data get` need not be asked, if another stands in for it.
-    pub(super) fn lacks_data_get(&self, id: QueryId) -> Option<QueryError> {
+    pub fn lacks_data_get(&self, id: QueryId) -> Option<QueryError> {
         let query = self.model().query(id);
         query.question.instead()?;
         let query = query.name.as_str().into();

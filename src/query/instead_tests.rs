@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::Manner;
-use super::super::recorded::{Recorded, queries};
+use super::super::recorded::{Recorded, model, queries};
 use super::super::tests::json;
 use super::*;
 use crate::language::Content;
@@ -47,6 +47,7 @@ in = "names"
 
 [tree]
 "raw"        = { data = "/asterisk/core/channels" }
+"all"        = { query = "peers", as = "json", mode = "0400" }
 "{name}/one" = { query = "one", as = "json" }
 "#;
 
@@ -204,6 +205,18 @@ async fn where_the_tree_says_itself_what_stands_in_that_does() {
     let queries = queries(TREE, &server);
     assert_eq!(json(&queries, "either").await.unwrap(), "\"the tree says it\"");
     assert_eq!(server.asked(), ["data get /asterisk/channel/sip/peers"]);
+}
+
+#[test]
+fn nothing_is_added_for_a_query_that_the_tree_has_another_for() {
+    let data = "[query.first]\ndata = \"/asterisk/core/hints\"\n";
+    let tree = format!(
+        "{data}[query.second]\naction = \"CoreStatus\"\n[query.either]\nany = [\"first\", \"second\"]\n\
+         [tree]\n\"a\" = {{ query = \"either\", as = \"json\" }}\n"
+    );
+    let added = |tree: &str| model(tree).queries.iter().filter(|query| query.added).count();
+    assert_eq!(added(&tree), 0);
+    assert_eq!(added(&format!("{tree}\"b\" = {{ query = \"first\", as = \"json\" }}\n")), 4);
 }
 
 #[tokio::test]

@@ -54,7 +54,9 @@ impl Connection {
         let session = self.session();
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         if link.session != session {
-            *link = Link { session, epoch: link.epoch + 1, ..Link::default() };
+            // while it is away, what it could not do is known as what it told is
+            let data_get = if session.is_none() { link.data_get } else { DataGet::Unknown };
+            *link = Link { session, epoch: link.epoch + 1, data_get, ..Link::default() };
         }
         *link
     }

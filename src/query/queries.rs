@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::agenda::Agenda;
-use super::asking::Urgency;
+use super::asking::{Asking, Urgency};
 use super::cell::{Cell, Look};
 use super::error::{FailureKind, QueryError};
+use super::inquiry::Inquiry;
 use super::link::Connection;
 use super::reads::{Manner, Reads, Unready, Used};
 use super::scope::{Bindings, Scope, View};
@@ -22,6 +23,7 @@ use crate::language::{
     Expression, Model, Query, QueryId, Question, ServerId, Succession, TemplateName, error_text,
     from_template,
 };
+use crate::origin::{Local, Origins};
 use crate::parse::text;
 use crate::parse::value::Shapes;
 
@@ -43,13 +45,16 @@ pub struct Queries {
     pub(super) connections: Vec<Arc<Connection>>,
     states: Vec<Arc<QueryState>>,
     pub(super) agenda: Arc<Agenda>,
+    pub(super) origins: Arc<dyn Origins>,
+    /// What is asked of these.
+    pub(super) beside: Arc<Asking>,
     pub(super) counters: Arc<Counters>,
 }
 
 /// What is known of one query.
 struct QueryState {
     /// Its questions, by what is asked.
-    cells: RwLock<HashSet<ByAction>>,
+    cells: RwLock<HashSet<ByInquiry>>,
     /// The same by the records that they are asked for.
     by_key: RwLock<HashMap<Arc<str>, Vec<Arc<Cell>>>>,
     /// The result of a query that is asked once.
@@ -69,28 +74,28 @@ struct Recent {
     used: Used,
 }
 
-/// A cell that is found by its action.
-struct ByAction(Arc<Cell>);
+/// A cell that is found by what is asked.
+struct ByInquiry(Arc<Cell>);
 
-impl Borrow<Action> for ByAction {
-    fn borrow(&self) -> &Action {
-        &self.0.action
+impl Borrow<Inquiry> for ByInquiry {
+    fn borrow(&self) -> &Inquiry {
+        &self.0.inquiry
     }
 }
 
-impl Hash for ByAction {
+impl Hash for ByInquiry {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.action.hash(state);
+        self.0.inquiry.hash(state);
     }
 }
 
-impl PartialEq for ByAction {
-    fn eq(&self, other: &ByAction) -> bool {
-        self.0.action == other.0.action
+impl PartialEq for ByInquiry {
+    fn eq(&self, other: &ByInquiry) -> bool {
+        self.0.inquiry == other.0.inquiry
     }
 }
 
-impl Eq for ByAction {}
+impl Eq for ByInquiry {}
 
 impl QueryState {
     fn new(model: &Model, id: QueryId) -> QueryState {
@@ -106,18 +111,28 @@ impl QueryState {
 }
 
 impl Queries {
-    /// The queries of a model, to be answered by `server`.
+    /// The queries of a model, to be answered by `server`, and what is beside it by this machine, which runs
+    /// no programs.
     pub fn new(model: Arc<Model>, server: Option<Arc<dyn Server>>) -> Arc<Queries> {
         Queries::on(model, server.into_iter().collect())
     }
 
-    /// The queries of a model, to be answered by its servers, in the order of the tree file.
+    /// The same on its servers, in the order of the tree file.
     pub fn on(model: Arc<Model>, servers: Vec<Arc<dyn Server>>) -> Arc<Queries> {
+        Queries::with_origins(model, servers, Arc::new(Local::new(false)))
+    }
+
+    /// The same, with what is beside the servers answered by `origins`.
+    pub fn with_origins(
+        model: Arc<Model>,
+        servers: Vec<Arc<dyn Server>>,
+        origins: Arc<dyn Origins>,
+    ) -> Arc<Queries> {
         let states = (0..model.queries.len()).map(|index| Arc::new(QueryState::new(&model, QueryId(index))));
         let states = states.collect();
         let connections = servers.into_iter().map(|server| Arc::new(Connection::new(server))).collect();
-        let (agenda, counters) = Default::default();
-        Arc::new(Queries { model, connections, states, agenda, counters })
+        let (agenda, beside, counters) = Default::default();
+        Arc::new(Queries { model, connections, states, agenda, origins, beside, counters })
     }
 
     /// The queries of a model that succeeds this one's: what is known of those that are the same stays known.
@@ -144,6 +159,8 @@ impl Queries {
             connections,
             model: Arc::new(model),
             agenda: Arc::clone(&self.agenda),
+            origins: Arc::clone(&self.origins),
+            beside: Arc::clone(&self.beside),
             counters: Arc::clone(&self.counters),
         })
     }
@@ -322,8 +339,8 @@ impl Queries {
         if let Some(error) = self.lacks_data_get(id) {
             return Err(error.into());
         }
-        let action = self.action(query, bindings, reads)?;
-        let cell = self.cell(id, action, bindings.keys(&query.parameters));
+        let inquiry = self.inquiry(query, bindings, reads)?;
+        let cell = self.cell(id, inquiry, bindings.keys(&query.parameters));
         let conditions = self.conditions(&cell, reads.manner);
         match cell.look(&conditions) {
             Look::Ask => Err(reads.want(&cell)),
@@ -405,33 +422,36 @@ impl Queries {
         })
     }
 
-    fn cell(&self, id: QueryId, action: Action, keys: Vec<Arc<str>>) -> Arc<Cell> {
+    /// The cell of a query's question, if that was ever wanted.
+    pub(super) fn known_cell(&self, id: QueryId, inquiry: &Inquiry) -> Option<Arc<Cell>> {
+        let cells = self.states[id.0].cells.read().unwrap_or_else(PoisonError::into_inner);
+        cells.get(inquiry).map(|known| Arc::clone(&known.0))
+    }
+
+    fn cell(&self, id: QueryId, inquiry: Inquiry, keys: Vec<Arc<str>>) -> Arc<Cell> {
+        if let Some(known) = self.known_cell(id, &inquiry) {
+            return known;
+        }
         let state = &self.states[id.0];
-        if let Some(known) = state.cells.read().unwrap_or_else(PoisonError::into_inner).get(&action) {
-            return Arc::clone(&known.0);
-        }
         let mut cells = state.cells.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = cells.get(&action) {
+        if let Some(known) = cells.get(&inquiry) {
             return Arc::clone(&known.0);
         }
-        let cell = Arc::new(Cell::new(id, action, keys));
+        let cell = Arc::new(Cell::new(id, inquiry, keys));
         let mut by_key = state.by_key.write().unwrap_or_else(PoisonError::into_inner);
         for key in &cell.keys {
             by_key.entry(Arc::clone(key)).or_default().push(Arc::clone(&cell));
         }
-        cells.insert(ByAction(Arc::clone(&cell)));
+        cells.insert(ByInquiry(Arc::clone(&cell)));
         cell
     }
 
     /// The same question of other queries, where events made the answer stale: they need not ask it too.
     pub(super) fn cells_alike(&self, cell: &Cell) -> Vec<Arc<Cell>> {
         let server = self.model.query(cell.query).server;
-        let is_other = |id: QueryId| id != cell.query && self.model.query(id).server == server;
-        let others = self.states.iter().enumerate().filter(|(index, _)| is_other(QueryId(*index)));
-        let alike = others.filter_map(|(_, state)| {
-            let cells = state.cells.read().unwrap_or_else(PoisonError::into_inner);
-            cells.get(&cell.action).map(|known| Arc::clone(&known.0))
-        });
+        let is_other = |id: &QueryId| *id != cell.query && self.model.query(*id).server == server;
+        let others = (0..self.states.len()).map(QueryId).filter(is_other);
+        let alike = others.filter_map(|id| self.known_cell(id, &cell.inquiry));
         alike.filter(|cell| cell.is_invalidated()).collect()
     }
 

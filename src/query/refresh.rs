@@ -12,6 +12,7 @@ use super::agenda::{Agenda, Marked};
 use super::asking::Urgency;
 use super::cell::{Cell, FAILURE_LIVES};
 use super::dependents::Dependent;
+use super::inquiry::Inquiry;
 use super::queries::Queries;
 use super::reads::{Manner, Reads, Unready};
 use super::table::Table;
@@ -55,10 +56,11 @@ impl Drop for Taken<'_> {
 }
 
 impl Queries {
-    /// Follows the servers' events and connections, and keeps fresh what `keeper` keeps, until the
-    /// servers are gone. To be run as a task of its own; no event is missed from this call on.
+    /// Follows the servers' events and connections, and changes of files, and keeps fresh what `keeper` keeps,
+    /// until the servers are gone. To be run as a task of its own; no event is missed from this call on.
     pub fn follow(self: Arc<Self>, keeper: Keeper) -> impl Future<Output = ()> + Send + use<> {
         let events: Vec<_> = self.connections.iter().map(|connection| connection.server.events()).collect();
+        let changes = self.changes();
         async move {
             let keeper = Arc::new(keeper);
             // ends with this
@@ -69,7 +71,7 @@ impl Queries {
                     tokio::join!(queries.follow_events(server, events), queries.follow_link(server, &keeper))
                 });
             }
-            self.refresh(&keeper).await;
+            tokio::join!(self.follow_changes(changes), self.refresh(&keeper));
         }
     }
 
@@ -82,6 +84,7 @@ impl Queries {
         let mut connections = self.connections.iter();
         connections.all(|one| one.early.load(Ordering::Relaxed) == 0 && one.asking.is_idle())
             && self.agenda.is_empty()
+            && self.beside.is_idle()
             && (0..self.model().queries.len()).all(is_still)
     }
 
@@ -126,9 +129,10 @@ impl Queries {
         let begun = Instant::now();
         tokio::spawn(async move {
             tokio::time::sleep(cell.rest()).await;
-            let turn = match queries.connection_of(cell.query) {
-                Some(connection) => connection.asking.turn().await,
-                None => None,
+            let turn = match (&cell.inquiry, queries.connection_of(cell.query)) {
+                (Inquiry::Request(_), _) => queries.beside.turn().await,
+                (Inquiry::Action(_), Some(connection)) => connection.asking.turn().await,
+                (Inquiry::Action(_), None) => None,
             };
             // another query may have asked the same meanwhile
             if cell.asked().is_none_or(|asked| asked < begun) {
@@ -142,7 +146,8 @@ impl Queries {
                 tokio::time::sleep(FAILURE_LIVES).await;
             }
             // without a connection: with the next one all is asked anyway
-            if cell.end_refresh() && queries.link_of(cell.query).session.is_some() {
+            let is_reachable = queries.conditions(&cell, Manner::of_reader()).session.is_some();
+            if cell.end_refresh() && is_reachable {
                 queries.plan(&cell);
             }
         });
@@ -207,7 +212,8 @@ impl Queries {
             let again = link.epoch > 1;
             if again && link.session.is_some() {
                 for (index, query) in self.model().queries.iter().enumerate() {
-                    if query.server == Some(server) && query.parameters.is_empty() {
+                    let asks = query.server == Some(server) && query.question.is_of_server();
+                    if asks && query.parameters.is_empty() {
                         self.cells(QueryId(index)).iter().for_each(|cell| self.plan(cell));
                     }
                 }

@@ -74,7 +74,7 @@ impl Queries {
         let mut anew: Vec<(usize, Value)> = Vec::new();
         let mut lacks = false;
         let mut gone = false;
-        let mut shapes = Shapes::new();
+        let mut shapes = Shapes::of(before.first());
         pending.retain(|key, marked| {
             let Some(position) = list.position(key).filter(|_| waits || turn.contains(key)) else {
                 return true;

@@ -124,8 +124,9 @@ impl Object for OneServer {
         ObjectRepr::Map
     }
 
+    /// What is computed names no query: which ones read each other in a circle is known before.
     fn get_value(self: &Arc<Self>, key: &minijinja::Value) -> Option<minijinja::Value> {
-        self.get_value_by_str(key.as_str()?)
+        self.field(key.as_str()?)
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<minijinja::Value> {

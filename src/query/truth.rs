@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::cell::{Cell, Conditions, Look};
 use super::dependents::Dependent;
+use super::inquiry::{BESIDE, Inquiry};
 use super::queries::Queries;
 use super::reads::{Manner, Reads, Unready, Used, same};
 use super::table::Table;
@@ -18,13 +19,20 @@ impl Queries {
         let query = self.model().query(cell.query);
         let lives = match (query.refresh.every, query.refresh.on.is_empty()) {
             (Some(every), _) => Some(every),
+            (None, true) if cell.is_watched() => None,
             (None, true) => Some(self.model().defaults.ttl),
             (None, false) => None,
         };
-        let link = self.link_of(cell.query);
+        let (session, down_since) = match &cell.inquiry {
+            Inquiry::Action(_) => {
+                let link = self.link_of(cell.query);
+                (link.session, link.down_since())
+            }
+            Inquiry::Request(_) => (Some(BESIDE), None),
+        };
         Conditions {
-            session: link.session,
-            down_since: link.down_since(),
+            session,
+            down_since,
             lives,
             stale_for: manner.takes_stale.then_some(query.max_stale),
             since: manner.since,
@@ -166,7 +174,7 @@ impl Queries {
         }
     }
 
-    fn invalidate_cell(&self, cell: &Arc<Cell>) {
+    pub(super) fn invalidate_cell(&self, cell: &Arc<Cell>) {
         cell.invalidate(Instant::now());
         // where nobody keeps what depends on it, whoever reads next has to ask
         let dependents = cell.dependents();

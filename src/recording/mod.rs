@@ -6,6 +6,7 @@
 
 mod action_id;
 mod addresses;
+mod beside;
 mod everything;
 mod numbers;
 mod recorder;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use action_id::with_action_id;
+pub use beside::{OriginRecorder, Replays};
 pub use everything::{Step, ask_everything};
 pub use recorder::Recorder;
 pub use replacement::{Kept, replace};

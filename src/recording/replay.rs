@@ -50,7 +50,12 @@ impl Replay {
         }
     }
 
-    fn present(&self) -> MutexGuard<'_, Arc<Recording>> {
+    /// What it is called in errors.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn present(&self) -> MutexGuard<'_, Arc<Recording>> {
         self.recording.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -30,6 +30,7 @@ use super::{Header, Recording, Told, borrowed};
 
 const FIRST_LINE: &str = "astfs recording 1";
 const NOTHING: &str = "the server did not answer";
+const EMPTY: &str = "the answer is empty";
 const CLOSED: &str = "the server hung up";
 
 /// What is wrong with a text that is to be a recording.
@@ -57,6 +58,9 @@ pub fn write(recording: &Recording) -> String {
             Told::Nothing => line(&mut text, "!", NOTHING.as_bytes()),
             Told::Answer { bytes, then_closed, .. } => {
                 sent(&mut text, bytes);
+                if bytes.is_empty() {
+                    line(&mut text, "!", EMPTY.as_bytes());
+                }
                 if *then_closed {
                     line(&mut text, "!", CLOSED.as_bytes());
                 }
@@ -145,6 +149,7 @@ struct Part {
     after: Option<Duration>,
     bytes: Vec<u8>,
     nothing: bool,
+    empty: bool,
     then_closed: bool,
 }
 
@@ -181,6 +186,7 @@ pub fn read(bytes: &[u8]) -> Result<Recording, Mistake> {
             "|" => part.bytes.extend([content()?, b"\n".to_vec()].concat()),
             "~" => part.bytes.extend(content()?),
             "!" if content()? == NOTHING.as_bytes() => part.nothing = true,
+            "!" if content()? == EMPTY.as_bytes() => part.empty = true,
             "!" if content()? == CLOSED.as_bytes() => part.then_closed = true,
             "server:" => recording.server = text_of(&content()?),
             "tree:" => recording.tree = text_of(&content()?),
@@ -195,18 +201,18 @@ pub fn read(bytes: &[u8]) -> Result<Recording, Mistake> {
 
 impl Part {
     fn has_ended(&self) -> bool {
-        self.after.is_some() || self.nothing || !self.bytes.is_empty()
+        self.after.is_some() || self.nothing || self.empty || !self.bytes.is_empty()
     }
 
     fn finish(self, recording: &mut Recording) -> Result<(), String> {
-        let Part { question, after, bytes, nothing, then_closed } = self;
+        let Part { question, after, bytes, nothing, empty, then_closed } = self;
         match after {
-            _ if question.is_empty() && after.is_none() && bytes.is_empty() && !nothing => {}
+            _ if question.is_empty() && after.is_none() && bytes.is_empty() && !nothing && !empty => {}
             Some(_) if bytes.is_empty() => return Err("the event above is empty".into()),
             Some(after) => recording.events.push((after, bytes)),
             None if question.is_empty() => return Err("the answer above has no question".into()),
             None if nothing => recording.put(borrowed(&question), Told::Nothing),
-            None if bytes.is_empty() => return Err("the question above has no answer".into()),
+            None if bytes.is_empty() && !empty => return Err("the question above has no answer".into()),
             None => {
                 recording.put(borrowed(&question), Told::Answer { bytes, action_id: None, then_closed });
             }

@@ -65,6 +65,10 @@ fn redirect(model: &mut Model, case: &Case, reader: &mut Reader) {
             && matches!(query.question, Question::Data { .. } | Question::Records(_))
         {
             query.parser = Some(Parser::Outline);
+        } else if query.parser.is_none()
+            && let Question::Origin(origin) = &query.question
+        {
+            query.parser = origin.parser();
         }
         query.question = Question::Command(template);
         query.needs.clear();

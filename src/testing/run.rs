@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::expectation::{Failure, look};
 use super::{Case, given};
 use crate::language::Model;
+use crate::origin::Origins;
 use crate::query::{Queries, Server};
 use crate::recording::{Recording, Replay};
 use crate::tree::{Alive, Tree};
@@ -23,7 +24,9 @@ pub async fn run(case: &Case, model: Model) -> Vec<(usize, Failure)> {
     let name = case.steps.iter().find_map(|step| step.recording.as_ref());
     let name = name.map_or(NO_RECORDING, |(name, _)| name.as_str());
     let replay = Arc::new(Replay::without_events(name, Recording::default()));
-    let queries = Queries::new(Arc::new(model), Some(Arc::clone(&replay) as Arc<dyn Server>));
+    let server = Arc::clone(&replay) as Arc<dyn Server>;
+    let queries =
+        Queries::with_origins(Arc::new(model), vec![server], Arc::clone(&replay) as Arc<dyn Origins>);
     let tree = Arc::new(Tree::new(queries));
     let (alive, following) = Alive::new(Arc::clone(&tree));
     tokio::spawn(following);

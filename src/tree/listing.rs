@@ -186,25 +186,24 @@ impl Tree {
                 view.use_whole(reads);
                 let (table, version) = (Arc::clone(table), *version);
                 let snapshot = Arc::clone(&view.snapshot);
-                let key =
-                    |at: usize| records[at].get(field).map(|key| Arc::from(crate::query::key_text(key)));
                 let Some(Group { rows: Rows::Table { snapshot: old, keys: known, .. }, .. }) = before else {
-                    let keys = keys_of(variable, (0..records.len()).map(key).collect());
+                    let keys = keys_of(variable, snapshot.keys(field));
                     return Ok(Ranged {
                         rows: Rows::Table { table, version, snapshot, keys },
                         before: Before::Nothing,
                     });
                 };
                 if let Some(positions) = snapshot.changed_since(old) {
-                    let stays = positions.iter().all(|position| key(*position) == known[*position]);
+                    let key = |at: usize| records[at].get(field).map(crate::query::key_text);
+                    let stays = positions.iter().all(|at| key(*at).as_deref() == known[*at].as_deref());
                     let (keys, before) = if stays {
                         (Arc::clone(known), Before::Changed(positions))
                     } else {
-                        (keys_of(variable, (0..records.len()).map(key).collect()), Before::Nothing)
+                        (keys_of(variable, snapshot.keys(field)), Before::Nothing)
                     };
                     return Ok(Ranged { rows: Rows::Table { table, version, snapshot, keys }, before });
                 }
-                let keys = keys_of(variable, (0..records.len()).map(key).collect());
+                let keys = keys_of(variable, snapshot.keys(field));
                 let stood: HashMap<&str, usize> = known
                     .iter()
                     .enumerate()

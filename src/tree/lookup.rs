@@ -93,6 +93,13 @@ impl Tree {
         place.variables.is_empty() && !place.literals.values().any(|literal| conditional(*literal))
     }
 
+    /// Whether there can be something in a directory that is none itself.
+    pub fn holds_files(&self, directory: &Node) -> bool {
+        let place = self.place(directory);
+        let mut places = place.literals.values().chain(&place.variables);
+        places.any(|id| self.layout.place(*id).kind(self.queries.model()) != Kind::Directory)
+    }
+
     /// The directory that a node is in, and its name there; none for the mount point.
     pub fn above(&self, node: &Node) -> Option<(Node, Arc<str>)> {
         let place = self.place(node);

@@ -107,7 +107,7 @@ impl Tree {
         Ok(text.into())
     }
 
-    /// How every query stands that asks the server something.
+    /// How every query stands that asks something.
     fn all_standings(&self) -> Vec<QueryStanding> {
         let queries = self.queries().model().queries.iter().enumerate();
         let asking = queries.filter(|(_, query)| !query.question.is_derived());

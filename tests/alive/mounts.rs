@@ -2,14 +2,16 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use astfs::simulator::{Content, Peer, Version};
 use nix::sys::signal::Signal;
 
 use super::{PATIENCE, mount};
+use crate::support::counts;
 use crate::support::mount::{Mounted, astfs, fuse_available, is_mounted};
-use crate::support::nobody::{as_nobody, assert_refused, can_become_nobody, let_others_near};
+use crate::support::nobody::{NOBODY, as_nobody, assert_refused, can_become_nobody, let_others_near};
 use crate::support::simulated::{Simulated, TreeFile, run_within, shipped, text};
 use crate::support::wait_until;
 
@@ -49,6 +51,44 @@ fn the_tree_that_comes_with_astfs_does_what_it_says() {
     assert!(server.register("alice"));
     let told = || fs::read_to_string(mounted.join("events/peers")).is_ok_and(|log| log.contains("SIP/alice"));
     assert!(wait_until(PATIENCE, told), "{}", mounted.stderr());
+}
+
+#[test]
+fn others_than_root_mount_a_tree_whose_logs_stay_empty_but_none_with_control_files() {
+    if !fuse_available() || !can_become_nobody() {
+        return;
+    }
+    if let Err(error) = as_nobody("sh", ["-c", "exec fusermount3 --version < /dev/fuse"]) {
+        counts::skipped(&format!("others than root cannot use FUSE here: {error}"));
+        return;
+    }
+    let server = server();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("the folder is ours");
+    let (program, mountpoint) = (folder.path().join("astfs"), folder.path().join("mnt"));
+    fs::copy(env!("CARGO_BIN_EXE_astfs"), &program).expect("the program can be copied");
+    fs::create_dir(&mountpoint).expect("a mount point");
+    std::os::unix::fs::chown(&mountpoint, Some(NOBODY), Some(NOBODY)).expect("it becomes his");
+    let mount = |tree: &str| {
+        let file = folder.path().join("tree.toml");
+        fs::write(&file, tree).expect("a tree file");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("the file is ours");
+        let [address, user, secret] = server.environment().map(|(name, value)| format!("{name}={value}"));
+        let arguments =
+            [&*address, &user, &secret, &program.to_string_lossy(), "mount", "--daemon"].map(str::to_owned);
+        let paths = [&file, &mountpoint].map(|path| path.to_string_lossy().into_owned());
+        as_nobody("env", arguments.into_iter().chain(paths))
+    };
+    let logs = "[tree]\n\"events/all\" = { events = \"*\" }\n\"motd\" = { text = \"hello\\n\" }\n";
+    mount(logs).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(as_nobody("cat", [mountpoint.join("motd")]), Ok("hello\n".to_owned()));
+    assert_eq!(as_nobody("ls", [mountpoint.join("events")]), Ok("all\n".to_owned()));
+    assert_eq!(as_nobody("cat", [mountpoint.join("events/all")]), Ok(String::new()));
+    as_nobody(&program.to_string_lossy(), [std::ffi::OsStr::new("umount"), mountpoint.as_os_str()])
+        .unwrap_or_else(|error| panic!("{error}"));
+    let refused = mount(&format!("{logs}\"control/x\" = {{ write = {{ action = \"Ping\" }} }}\n"));
+    let refused = refused.expect_err("a control file could not be used");
+    assert!(refused.contains("need astfs to run as root"), "{refused}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 # first argument is the Asterisk version. What differs between two servers comes from the environment:
 #   ASTFS_ASTERISK_DIR    the folder that install.sh unpacked into
 #   RUN                   this server's own folder; short, because the control socket lies in it
-#   AMI, SIP, IAX         its ports on 127.0.0.1
+#   AMI, SIP, IAX, HTTP   its ports on 127.0.0.1; ARI is served over HTTP
 #   TRUNK                 the port where it looks for its SIP provider (the peer `mtrf`); usually nobody is there
 
 HERE=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -14,7 +14,7 @@ case $VERSION in
   *) echo "usage: $0 16|22 ..." >&2; exit 2 ;;
 esac
 shift
-AMI=${AMI:-${PORTS}0} SIP=${SIP:-${PORTS}1} IAX=${IAX:-${PORTS}2} TRUNK=${TRUNK:-${PORTS}3}
+AMI=${AMI:-${PORTS}0} SIP=${SIP:-${PORTS}1} IAX=${IAX:-${PORTS}2} TRUNK=${TRUNK:-${PORTS}3} HTTP=${HTTP:-${PORTS}4}
 RUN=${RUN:-/tmp/astfs-asterisk-$VERSION}
 
 ROOT=${ASTFS_ASTERISK_DIR:-$HERE/../../target/asterisk}/$VERSION/root

@@ -17,7 +17,7 @@ socket=$RUN/run/asterisk.ctl
 # taken PROTOCOL PORT: whether somebody holds that port, by the kernel's own table. A test would otherwise talk to
 # that somebody: Asterisk boots without the port, and chan_sip even shares a UDP port without a word.
 taken() { grep -qE "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$2") [0-9A-F]+:0000 " "/proc/net/$1" "/proc/net/${1}6" 2>/dev/null; }
-for port in "tcp $AMI" "udp $SIP" "udp $IAX"; do
+for port in "tcp $AMI" "tcp $HTTP" "udp $SIP" "udp $IAX"; do
   # shellcheck disable=SC2086 # two words: protocol and number
   if taken $port; then
     echo "Asterisk $VERSION: $port is taken" >&2
@@ -28,7 +28,7 @@ done
 mkdir -p "$RUN/etc" "$RUN/lib/keys" "$RUN/cache" "$RUN/spool" "$RUN/run" "$RUN/log"
 for file in "$HERE"/common/*.conf "$HERE/$VERSION"/*.conf; do
   sed -e "s#@RUN@#$RUN#g; s#@ROOT@#$ROOT#g; s#@MODULES@#$MODULES#g; s#@VERSION@#$VERSION#g; s#@TECH@#$TECH#g" \
-    -e "s#@AMI@#$AMI#g; s#@SIP@#$SIP#g; s#@IAX@#$IAX#g; s#@TRUNK@#$TRUNK#g" "$file" >"$RUN/etc/${file##*/}"
+    -e "s#@AMI@#$AMI#g; s#@SIP@#$SIP#g; s#@IAX@#$IAX#g; s#@TRUNK@#$TRUNK#g; s#@HTTP@#$HTTP#g" "$file" >"$RUN/etc/${file##*/}"
 done
 [ -e "$RUN/lib/realtime.sqlite3" ] ||
   in_root /usr/bin/sqlite3 "$RUN/lib/realtime.sqlite3" <"$HERE/common/realtime.sql"

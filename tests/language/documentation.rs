@@ -44,7 +44,7 @@ fn completed(example: &str) -> String {
 fn every_tree_in_the_documentation_has_no_mistakes() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("tree.toml");
-    let options = LoadOptions { templates: Some("templates".into()), only: None };
+    let options = LoadOptions { templates: Some("templates".into()), only: None, allow_exec: true };
     let trees: Vec<_> = examples().into_iter().filter(|(kind, _)| *kind == "toml").collect();
     assert!(trees.len() >= 9, "only {} examples were found", trees.len());
     for (_, example) in trees {

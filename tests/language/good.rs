@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use astfs::ami::TlsFiles;
 use astfs::language::{
-    Content, Encryption, Entry, Format, LoadOptions, Model, OnError, Printed, Query, Question, SecretSource,
-    Segment, load,
+    Content, Encryption, Entry, Format, LoadOptions, Model, OnError, Origin, Printed, Query, Question,
+    SecretSource, Segment, load,
 };
 use astfs::parse::Parser;
 
@@ -30,6 +30,34 @@ fn the_trees_that_come_with_astfs_have_no_mistakes() {
     for path in ["trees/basic.toml", "trees/asterisk.toml", "trees/alive.toml", "tests/trees/pjsip.toml"] {
         assert!(!model(path).entries.is_empty());
     }
+}
+
+#[test]
+fn what_is_asked_beside_the_server_is_read_with_who_asks_and_which_arguments_may_be_options() {
+    let options = LoadOptions { allow_exec: true, ..LoadOptions::default() };
+    let (model, report) =
+        load(Path::new("tests/language/good/origins.toml"), &options).expect("a readable file");
+    assert!(report.diagnostics().is_empty(), "{}", report.render(false));
+    let model = model.expect("a model, since there is no mistake");
+    assert!(!model.asks_server());
+    let Question::Origin(Origin::Program { name, arguments }) = &query(&model, "program").question else {
+        panic!("a program");
+    };
+    assert_eq!(name, "printf");
+    let may: Vec<_> = arguments.iter().map(|argument| argument.may_be_option).collect();
+    assert_eq!(may, [true, false, true, true]);
+    let Question::Origin(Origin::Url { authorization, certificates, .. }) = &query(&model, "url").question
+    else {
+        panic!("a URL");
+    };
+    let authorization = authorization.as_ref().expect("somebody");
+    assert_eq!(
+        (&*authorization.user, &authorization.secret),
+        ("ops", &SecretSource::Environment("ARI".into()))
+    );
+    assert_eq!(certificates.as_deref(), Some(Path::new("/etc/ssl/own.pem")));
+    assert_eq!(query(&model, "url").parameters, ["person"]);
+    assert_eq!(model.runs_program().map(|query| query.name.as_str()), Some("program"));
 }
 
 #[test]

@@ -23,14 +23,21 @@ fn counters(mounted: &Mounted) -> BTreeMap<String, u64> {
     counters.lines().filter_map(pair).collect()
 }
 
-/// How many messages of the kernel and questions to the server something cost, without the looks at the
-/// counters themselves.
-fn cost(mounted: &Mounted, run: impl FnOnce()) -> (u64, u64) {
+/// How much the counters grew by something, without the looks at the counters themselves.
+fn caused(mounted: &Mounted, run: impl FnOnce()) -> BTreeMap<String, u64> {
     let (first, before) = (counters(mounted), counters(mounted));
     run();
-    let after = counters(mounted);
-    let cost = |name: &str| (after[name] - before[name]).saturating_sub(before[name] - first[name]);
-    (cost("fuse_requests"), cost("ami_actions"))
+    let grown = counters(mounted).into_iter().map(|(name, after)| {
+        let (first, before) = (first[&name], before[&name]);
+        (name, after.saturating_sub(before).saturating_sub(before.saturating_sub(first)))
+    });
+    grown.collect()
+}
+
+/// How many messages of the kernel and questions to the server something cost.
+fn cost(mounted: &Mounted, run: impl FnOnce()) -> (u64, u64) {
+    let caused = caused(mounted, run);
+    (caused["fuse_requests"], caused["ami_actions"])
 }
 
 /// Reads all there is.
@@ -91,6 +98,71 @@ fn who_looks_again_at_what_has_not_changed_asks_nobody() {
         look("reading all", 0, &mut || read_all(mounted.path(), &mut files));
         assert_eq!(server.questions(), [""; 0], "{version:?}");
     }
+}
+
+#[test]
+fn a_first_find_renders_nothing_and_asks_about_no_record_and_what_it_listed_is_there_in_full() {
+    if !fuse_available() {
+        return;
+    }
+    for version in [Version::Asterisk13, Version::Asterisk16] {
+        let server = Simulated::start(Content::generated(version, 1000, 5));
+        let mounted = server.mount(&peers_and_users());
+        let friends = mounted.join("users/sipfriends");
+        assert!(wait_until(PATIENCE, || fs::read_dir(&friends).is_ok()), "{}", mounted.stderr());
+        let names = fs::read_dir(&friends).expect("it is listed").flatten();
+        let names: Vec<String> =
+            names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        assert!(names.len() > 500, "{} friends", names.len());
+        let shell = |script: &str| {
+            let output = shell_in(mounted.path(), Duration::from_secs(120), script);
+            assert!(output.status.success(), "{script}: {}", text(&output.stderr));
+            text(&output.stdout)
+        };
+
+        server.forget_asked();
+        let mut found = String::new();
+        let find = caused(&mounted, || found = shell("find . -printf '%y %p\\n'"));
+        assert!(found.lines().count() > 5000, "{version:?}: {} names", found.lines().count());
+        assert_eq!(find["renders"], 0, "{version:?}: {find:?}");
+        let about = |asked: &String| asked.split(' ').any(|word| names.iter().any(|name| name == word));
+        let asked = server.questions();
+        assert!(!asked.iter().any(about), "{version:?}: {asked:?}");
+
+        // sizes, modes and targets are those that reading gives, whatever was listed before
+        let listed = shell("ls -lR . | grep -c '^[-l]'");
+        let of_kind = |kind: &str| found.lines().filter(|line| line.starts_with(kind)).count();
+        assert_eq!(listed.trim(), (of_kind("f") + of_kind("l")).to_string(), "{version:?}");
+        let mut files = 0;
+        read_all(mounted.path(), &mut files);
+        assert_eq!(files, of_kind("f"), "{version:?}");
+
+        // a kernel that is short of memory forgets; what it forgot it knows the next time
+        let again = (0..4).any(|_| cost(&mounted, || drop(shell("find ."))).0 == 0);
+        assert!(again, "{version:?}: who looks again at names that have not changed asks nobody");
+    }
+}
+
+#[test]
+fn who_looks_at_each_file_that_he_lists_is_given_their_attributes_with_their_names() {
+    if !fuse_available() {
+        return;
+    }
+    let server = Simulated::start(Content::generated(Version::Asterisk13, 1000, 5));
+    let mounted = server.mount(&peers_and_users());
+    let friends = mounted.join("users/sipfriends");
+    assert!(wait_until(PATIENCE, || fs::read_dir(&friends).is_ok()), "{}", mounted.stderr());
+    for script in ["ls -lR . > /dev/null", "find . > /dev/null"] {
+        let looked = caused(&mounted, || {
+            let output = shell_in(mounted.path(), Duration::from_secs(120), script);
+            assert!(output.status.success(), "{script}: {}", text(&output.stderr));
+        });
+        assert!(looked["fuse_lookup"] < 300, "{script}: {looked:?}");
+        assert_eq!(looked["renders"] > 5000, script.starts_with("ls"), "{script}: {looked:?}");
+    }
+    let mut files = 0;
+    read_all(mounted.path(), &mut files);
+    assert!(files > 4000, "{files} files");
 }
 
 /// The inode at every path.

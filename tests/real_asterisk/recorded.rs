@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::ground::{ASTFS, HOUR, mount_tree, run, shipped};
 use crate::support::asterisk::{Asterisk, Version};
 use crate::support::mount::{self, Mounted};
-use crate::support::simulated::text;
+use crate::support::simulated::{peers_and_users, text};
 use crate::support::sip::Register;
 use crate::support::walk::{Shown, walk};
 
@@ -114,7 +114,7 @@ fn a_recording_of_16_shows_what_the_server_shows() {
         return;
     }
     let Some(server) = Asterisk::start(Version::V16) else { return };
-    compare(&server, &shipped());
+    compare(&server, &peers_and_users());
 }
 
 #[test]

@@ -51,6 +51,7 @@ struct Ports {
     sip: u16,
     iax: u16,
     trunk: u16,
+    http: u16,
 }
 
 /// `up.sh`'s exit code for a port that somebody has taken between our choice and its use.
@@ -112,6 +113,11 @@ impl Asterisk {
     /// Where SIP over UDP is served.
     pub fn sip_address(&self) -> SocketAddr {
         loopback(self.ports.sip)
+    }
+
+    /// Where ARI is served over HTTP. Users are in `tests/asterisk/common/ari.conf`.
+    pub fn ari_address(&self) -> SocketAddr {
+        loopback(self.ports.http)
     }
 
     /// Where the server looks for its provider `mtrf`. Nobody is there until a test binds it.
@@ -182,8 +188,8 @@ impl Ports {
     /// Ports that are free now. Nothing holds them until the server does, hence the attempts of
     /// [`Asterisk::start`].
     fn choose() -> Ports {
-        let [ami, sip, iax, trunk] = std::array::from_fn(|_| next_port());
-        Ports { ami, sip, iax, trunk }
+        let [ami, sip, iax, trunk, http] = std::array::from_fn(|_| next_port());
+        Ports { ami, sip, iax, trunk, http }
     }
 }
 
@@ -273,7 +279,8 @@ fn script(name: &str, version: Version, run: &Path, ports: &Ports) -> Command {
         .env("AMI", ports.ami.to_string())
         .env("SIP", ports.sip.to_string())
         .env("IAX", ports.iax.to_string())
-        .env("TRUNK", ports.trunk.to_string());
+        .env("TRUNK", ports.trunk.to_string())
+        .env("HTTP", ports.http.to_string());
     command
 }
 

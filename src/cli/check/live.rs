@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::super::connect::Connected;
-use super::super::{CliError, ServerSelection, connect};
+use super::super::{CliError, ServerSelection, connect, open};
 use super::looking::Looking;
 use super::rights::Told;
 use super::user::User;
@@ -91,7 +91,8 @@ pub async fn ask(mut model: Model, selection: &ServerSelection) -> Result<Live, 
     let told = asked("ListCommands").await.ok().filter(|answer| !answer.is_error());
     let told = told.as_ref().map(Told::read).unwrap_or_default();
 
-    let queries = Queries::new(Arc::new(model), Some(Arc::clone(&server)));
+    let origins = open::origins(vec![connected.origins.clone()], selection);
+    let queries = Queries::with_origins(Arc::new(model), vec![Arc::clone(&server)], origins);
     let mut looking = Looking::new(queries);
     let entries = looking.entries().await?;
     looking.besides().await?;

@@ -224,7 +224,9 @@ impl Looking {
                 answerable.answers =
                     answering.filter(|member| *member != id).map(|member| answering_name(&model, member));
             }
-            answerable.state = match self.gentle.failure(id) {
+            // one of its `data get` was asked, and tells of all
+            let failure = self.gentle.failure(id).or_else(|| self.queries.lacks_data_get(id));
+            answerable.state = match failure {
                 // another stands in for it
                 Some(error) if error.means_cannot_answer() && answerable.answers.is_some() => "answered",
                 Some(error) => {

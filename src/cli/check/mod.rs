@@ -119,7 +119,7 @@ pub fn misuse(given: &ArgMatches) -> Option<String> {
 }
 
 pub fn run(args: &CheckArgs) -> Result<(), CliError> {
-    let options = args.server.load_options();
+    let options = LoadOptions { allow_exec: args.server.allow_exec, ..args.server.load_options() };
     let mut checked = Checked::default();
     for tree in &args.trees {
         checked.add(tree, &options);

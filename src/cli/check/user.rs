@@ -35,7 +35,7 @@ impl User {
             ids.any(|id| gentle.failure(id).is_some_and(|error| error.kind() == FailureKind::Denied));
         for (index, query) in model.queries.iter().enumerate() {
             let id = QueryId(index);
-            let asks = !query.question.is_derived();
+            let asks = query.question.is_of_server();
             // what was not asked may be for another record, or once what was denied is allowed
             let may_be_asked = || !query.added && (denied || !query.parameters.is_empty());
             let needed = match gentle.failure(id) {

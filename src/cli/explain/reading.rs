@@ -76,7 +76,7 @@ impl<'l, 'a> Reading<'l, 'a> {
                 asking.state = is_asked.then(|| worst.unwrap_or("unasked").to_owned());
                 asking.age = own().filter_map(|asked| asked.age).max().map(|age| age.as_secs_f64());
                 asking.error = own().find_map(|asked| asked.error.as_ref()).map(ToString::to_string);
-                asking.questions = own().map(|asked| asked.action.shown()).collect();
+                asking.questions = own().map(|asked| asked.inquiry.shown()).collect();
             }
             Ground::Mount(mounted) => {
                 let stands = mounted.queries.get(&query.name).filter(|_| is_asked);
@@ -86,8 +86,8 @@ impl<'l, 'a> Reading<'l, 'a> {
                 let home = queries.home(id);
                 let bound = if query.parameters.is_empty() { Some(&home) } else { self.bindings.as_ref() };
                 let question = bound.map(|bound| queries.question(id, bound, &Reads::new(manner)));
-                let action = question.and_then(Result::ok).flatten();
-                asking.questions = action.into_iter().map(|action| action.shown()).collect();
+                let inquiry = question.and_then(Result::ok).flatten();
+                asking.questions = inquiry.into_iter().map(|inquiry| inquiry.shown()).collect();
             }
         }
         if secret {

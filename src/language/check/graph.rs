@@ -38,7 +38,7 @@ impl QueryGraph {
                 Some(Question::Any(members)) => {
                     graph.queries[index].extend(members.iter().map(|member| member.0));
                 }
-                Some(question) if loader.is_fleet() && !question.is_derived() => {
+                Some(question) if loader.is_fleet() && question.is_of_server() => {
                     graph.variables[index].insert(fleet::SERVER.to_owned());
                 }
                 _ => {}

@@ -10,9 +10,13 @@ use crate::parse::Parser;
 
 /// What a query is known to give, if that has no fields.
 pub fn fieldless(query: &Query) -> Option<&'static str> {
-    let plain =
-        matches!(query.question, Question::Command(_)) && query.fields.is_empty() && query.rows.is_empty();
-    match query.parser {
+    let own = match &query.question {
+        Question::Command(_) => None,
+        Question::Origin(origin) => origin.parser(),
+        _ => return None,
+    };
+    let plain = query.fields.is_empty() && query.rows.is_empty();
+    match query.parser.as_ref().or(own.as_ref()) {
         None | Some(Parser::Text) if plain => Some("one text"),
         Some(Parser::Lines) if plain => Some("a list of lines"),
         _ => None,

@@ -1,7 +1,6 @@
 //! Who is there: peers, endpoints and registrations, and the server itself, each as its console tells it.
 
 mod endpoints;
-mod many;
 mod peers;
 mod system;
 
