@@ -11,6 +11,7 @@ pub fn errno(error: &TreeError) -> Errno {
         TreeError::NotFound => Errno::ENOENT,
         TreeError::NotADirectory => Errno::ENOTDIR,
         TreeError::IsADirectory => Errno::EISDIR,
+        TreeError::Panicked => Errno::EIO,
         TreeError::Query(error) => match error.kind() {
             FailureKind::Unsupported => Errno::EOPNOTSUPP,
             FailureKind::Missing => Errno::ENOENT,

@@ -1,6 +1,7 @@
 //! What all requests share, and how each is answered: at once if it can be, else when it can be.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -87,14 +88,14 @@ impl Shared {
         compute: impl Fn(&Arc<Shared>, &Reads) -> Result<T, Step> + Send + Sync + 'static,
         reply: impl FnOnce(&Shared, Result<T, Errno>) + Send + 'static,
     ) {
-        match compute(self, &Reads::new(Manner::of_reader())) {
+        match guarded(|| compute(self, &Reads::new(Manner::of_reader()))) {
             Ok(value) => reply(self, Ok(value)),
             Err(Step::Failed(error)) => reply(self, Err(told(what, &error))),
             Err(Step::Wanted) => {
                 let held = within.map(|directory| self.notices.hold(directory));
                 let shared = Arc::clone(self);
                 self.runtime.spawn(async move {
-                    let settled = shared.tree().settle(|reads| compute(&shared, reads)).await;
+                    let settled = shared.tree().settle(|reads| guarded(|| compute(&shared, reads))).await;
                     reply(&shared, settled.map_err(|error| told(what, &error)));
                     drop(held);
                 });
@@ -365,4 +366,27 @@ fn told(what: &str, error: &TreeError) -> Errno {
         _ => {}
     }
     errno(error)
+}
+
+/// Runs a computation. A panic in it fails what was asked: it must not end the thread that serves the kernel.
+fn guarded<T>(compute: impl FnOnce() -> Result<T, Step>) -> Result<T, Step> {
+    // what it may leave half done is behind locks, whose holders take it as it is
+    catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|_| Err(TreeError::Panicked.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_request_fails_the_request_alone() {
+        let lock = Mutex::new(1);
+        let panicked = guarded(|| -> Result<(), Step> {
+            let _held = lock.lock();
+            panic!("a mistake");
+        });
+        assert!(matches!(panicked, Err(Step::Failed(TreeError::Panicked))));
+        assert_eq!(*lock.lock().unwrap_or_else(PoisonError::into_inner), 1, "the lock can be taken again");
+        assert!(matches!(guarded(|| Ok(2)), Ok(2)));
+    }
 }

@@ -50,7 +50,7 @@ pub use model::{
     QueryId, Question, Records, Refresh, SecretSource, ServerAddress, ServerId, Trigger, Variable,
     VariableId, Write,
 };
-pub use name::{escape, fit, is_cut, is_escaped};
+pub use name::{escape, escape_between, fit, is_cut, is_escaped};
 pub use origin::{Argument, Authorization, Origin};
 pub(crate) use parts::report_syntax;
 pub use path::{Pattern, Segment};

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::name::{LONGEST, LONGEST_AROUND};
+
 /// A path of `[tree]`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pattern {
@@ -77,7 +79,7 @@ fn segment(part: &str) -> Result<Segment, (&'static str, &'static str)> {
     if part == "." || part == ".." {
         return Err(("`.` and `..` cannot stand in a path", "write the path from the mount point down"));
     }
-    if part.len() > 255 {
+    if part.len() > LONGEST {
         return Err(("a name is longer than 255 bytes", "shorten it: the kernel takes no longer names"));
     }
     if part.contains(char::is_control) {
@@ -99,6 +101,10 @@ fn segment(part: &str) -> Result<Segment, (&'static str, &'static str)> {
     if name.is_empty() || !name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
     {
         return Err(("a path variable is named by letters, digits and `_`", "write it as `{name}`"));
+    }
+    if prefix.len() + suffix.len() > LONGEST_AROUND {
+        let help = "shorten it: record and text together have a name of 255 bytes";
+        return Err(("the text around a path variable is longer than 200 bytes", help));
     }
     Ok(Segment::Variable { prefix: prefix.into(), name: name.into(), suffix: suffix.into() })
 }
@@ -128,6 +134,7 @@ mod tests {
             ("{a}{b}", 0..6),
             ("{a b}", 0..5),
             ("x/a\nb", 2..5),
+            (format!("a/{}{{b}}", "x".repeat(201)).as_str(), 2..206),
         ] {
             assert_eq!(Pattern::parse(path).unwrap_err().range, range, "{path}");
         }

@@ -27,8 +27,14 @@ pub fn hide_secret(source: &TreeSource, document: &DeTable<'_>, broken: bool) {
     let tables = ["query", "tree"].into_iter().filter_map(|key| document.get(key)?.get_ref().as_table());
     let asking: Vec<_> = tables.flat_map(|table| table.iter()).map(|(_, one)| one.get_ref()).collect();
     let of_questions = asking.iter().filter_map(|one| one.get("auth")?.get_ref().get("secret"));
-    for secret in of_servers.chain(of_questions).filter(|secret| secret.get_ref().is_str()) {
-        hidden.push(secret.span().start + 1..secret.span().end.saturating_sub(1));
+    for secret in of_servers.chain(of_questions) {
+        match secret.get_ref() {
+            DeValue::String(_) => hidden.push(secret.span().start + 1..secret.span().end.saturating_sub(1)),
+            // says where the secret is
+            DeValue::Table(_) => {}
+            // one without its quotes, perhaps: the finding about it must not show it
+            _ => hidden.push(secret.span()),
+        }
     }
     for url in asking.iter().filter_map(|one| one.get("http")) {
         hidden.extend(user_of_url(source.text().get(url.span()).unwrap_or("")).map(|part| {

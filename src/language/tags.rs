@@ -10,6 +10,10 @@ use std::ops::Range;
 
 use shown::FieldNames;
 
+/// The most links of a chain: operators, attributes, filters and calls of one tag, or `elif`s of one text. The
+/// template engine follows a chain by calling itself, and runs out of stack where it is some ten times as long.
+const LONGEST_CHAIN: usize = 500;
+
 /// A tag that names other templates.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reference {
@@ -36,6 +40,9 @@ pub struct Tags {
     pub names: Vec<(String, Range<usize>)>,
     /// Fields that are shown by name: `x.name`.
     pub shown_fields: Vec<(String, Range<usize>)>,
+    /// Where a chain gets longer than the template engine can follow.
+    pub too_long: Option<Range<usize>>,
+    elifs: usize,
     field_names: FieldNames,
 }
 
@@ -59,6 +66,7 @@ impl Tags {
     pub fn of_expression(text: &str) -> Tags {
         let mut tags = Tags::default();
         let (tokens, _) = tokens(text, 0, None);
+        tags.measure(text, &tokens);
         tags.read_expression(text, &tokens, 0..text.len());
         tags
     }
@@ -72,11 +80,22 @@ impl Tags {
         read: fn(&mut Tags, &str, &[Token], Range<usize>),
     ) -> usize {
         let (tokens, end) = tokens(text, start + 2, Some(close));
+        self.measure(text, &tokens);
         read(self, text, &tokens, start..end);
         match tokens.first() {
             Some(first) if close == "%}" && first.is(text, "raw") => end_of_raw(text, end),
             _ => end,
         }
+    }
+
+    /// Looks for a chain that is too long.
+    fn measure(&mut self, text: &str, tokens: &[Token]) {
+        let links = tokens.iter().filter(|token| token.is_link(text));
+        let link = links.map(|token| token.range.clone()).nth(LONGEST_CHAIN);
+        let elif = tokens.first().filter(|first| first.is(text, "elif"));
+        self.elifs += usize::from(elif.is_some());
+        let elif = elif.filter(|_| self.elifs > LONGEST_CHAIN).map(|elif| elif.range.clone());
+        self.too_long = self.too_long.take().or(link).or(elif);
     }
 
     fn read_expression(&mut self, text: &str, tokens: &[Token], _tag: Range<usize>) {
@@ -111,8 +130,10 @@ impl Tags {
         let dynamic = !rest[..end].iter().all(plain) || rest.iter().any(|token| token.is(text, "if"));
         if !dynamic {
             for token in rest[..end].iter().filter(|token| token.kind == Kind::String) {
-                let inner = token.range.start + 1..token.range.end - 1;
-                names.push((text[inner].to_owned(), token.range.clone()));
+                let literal = &text[token.range.clone()];
+                // one that is not closed is a mistake that the template engine tells
+                let inner = literal.get(1..).and_then(|rest| rest.strip_suffix(&literal[..1]));
+                names.extend(inner.map(|name| (name.to_owned(), token.range.clone())));
             }
         }
         let required = !rest.iter().any(|token| token.is(text, "ignore"));
@@ -161,6 +182,16 @@ impl Token {
     /// Whether it is that word or character.
     pub fn is(&self, text: &str, what: &str) -> bool {
         self.kind != Kind::String && text[self.range.clone()] == *what
+    }
+
+    /// Whether it joins two parts of an expression, or stands before or behind one.
+    fn is_link(&self, text: &str) -> bool {
+        let word = &text[self.range.clone()];
+        match self.kind {
+            Kind::String => false,
+            Kind::Name => matches!(word, "not" | "and" | "or" | "in" | "is" | "if" | "else"),
+            Kind::Other => !word.starts_with(|first: char| matches!(first, ',' | ':') || first.is_numeric()),
+        }
     }
 
     fn named(&self, text: &str) -> Option<(String, Range<usize>)> {
@@ -276,10 +307,42 @@ mod tests {
 
     #[test]
     fn unfinished_tags_end_with_the_text() {
-        for text in ["{{", "{{ 'a", "{% include 'a", "{# a", "{% raw %} {% x", "{", "{%", "é{{é|", "{{ '\\"]
-        {
+        for text in [
+            "{{",
+            "{{ 'a",
+            "{% include 'a",
+            "{% include '",
+            "{% include \"é",
+            "{% include [\"",
+            "{# a",
+            "{% raw %} {% x",
+            "{",
+            "{%",
+            "é{{é|",
+            "{{ '\\",
+        ] {
             let tags = Tags::of_template(text);
             assert!(tags.filters.is_empty(), "{text}");
+            assert!(tags.references.iter().all(|one| one.names.is_empty()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_chain_that_is_too_long_is_found_where_it_gets_so() {
+        let many = LONGEST_CHAIN + 1;
+        for (link, last) in
+            [("+1", "+"), ("|upper", "|"), (".a", "."), (" is odd", "is"), (" if a else b", "if")]
+        {
+            let text = format!("{{{{ a{} }}}}", link.repeat(many));
+            let found = Tags::of_template(&text).too_long.unwrap();
+            assert_eq!(&text[found], last);
+        }
+        let text = format!("{{% if a %}}{}{{% endif %}}", "{% elif a %}".repeat(many));
+        assert!(Tags::of_template(&text).too_long.is_some());
+        assert!(Tags::of_expression(&format!("{}a", "not ".repeat(many))).too_long.is_some());
+        let table = format!("{{{{ [{}] }}}}", "'a', 1, b,".repeat(many));
+        assert_eq!(Tags::of_template(&table).too_long, None);
+        let short = format!("{{{{ a{} }}}}", "+1".repeat(LONGEST_CHAIN));
+        assert_eq!(Tags::of_template(&short.repeat(3)).too_long, None);
     }
 }

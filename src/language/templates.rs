@@ -5,6 +5,7 @@
 //! percent-encoded. The template's [`TextKind`] decides, so no operator has to think of it.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write;
 use std::ops::Range;
 
 use minijinja::syntax::SyntaxConfig;
@@ -14,7 +15,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Undefi
 use super::code::Code;
 use super::compiled::{CompiledExpression, CompiledExpressions};
 use super::diagnostic::suggestion;
-use super::library;
+use super::library::{self, BYTES_PER_STEP};
 use super::name;
 use super::tags::Tags;
 use super::value::Bound;
@@ -143,9 +144,17 @@ fn syntax() -> SyntaxConfig {
 }
 
 impl Templates {
+    /// Changes how many steps a template or expression may take before it is stopped.
+    pub fn set_steps(&mut self, steps: u64) {
+        self.environment.set_fuel(Some(steps));
+    }
+
     /// Compiles a template under a name that appears in its errors.
     pub fn add(&mut self, name: &str, kind: TextKind, text: &str) -> Result<TemplateName, TemplateMistake> {
         let name = format!("{}{name}", kind.prefix());
+        if let Some(range) = Tags::of_template(text).too_long {
+            return Err(too_long(Code::TemplateSyntax, range));
+        }
         let added = self.environment.add_template_owned(name.clone(), text.to_owned());
         added.map_err(|error| mistake(Code::TemplateSyntax, &error, text))?;
         Ok(TemplateName(name))
@@ -187,6 +196,9 @@ impl Templates {
 
     /// Checks an expression.
     pub fn expression(&self, text: &str) -> Result<Expression, TemplateMistake> {
+        if let Some(range) = Tags::of_expression(text).too_long {
+            return Err(too_long(Code::ExpressionSyntax, range));
+        }
         let compiled = self.environment.compile_expression(text);
         let compiled = compiled.map_err(|error| mistake(Code::ExpressionSyntax, &error, text))?;
         let names = self.own_names(compiled.undeclared_variables(false));
@@ -273,6 +285,10 @@ pub fn error_text(error: &Error) -> String {
         _ if error.kind() == ErrorKind::OutOfFuel => {
             "the template takes too many steps and was stopped".to_owned()
         }
+        // the detail names it, and the name may come out of a record
+        _ if error.kind() == ErrorKind::TemplateNotFound => {
+            "there is no template of the name that an expression gives here".to_owned()
+        }
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
     };
@@ -289,7 +305,51 @@ fn mistake(code: Code, error: &Error, text: &str) -> TemplateMistake {
     let at = |range: &Range<usize>| text.get(range.start..).unwrap_or("");
     let assigns = error.range().is_some_and(|range| at(&range).starts_with('='));
     let help = assigns.then(|| "compare with `==`".to_owned());
-    TemplateMistake { code, message, range: error.range(), line: error.line(), help }
+    let range = error.range().map(|range| inside(text, range));
+    TemplateMistake { code, message, range, line: error.line(), help }
+}
+
+/// The range as one of whole characters of a text: that of a mistake at the text's end may reach beyond it.
+fn inside(text: &str, range: Range<usize>) -> Range<usize> {
+    let boundary = |offset: &usize| text.is_char_boundary(*offset);
+    let start = (0..=range.start.min(text.len())).rev().find(boundary).unwrap_or(0);
+    let end = (range.end.max(start)..text.len()).find(boundary).unwrap_or(text.len());
+    start..end
+}
+
+/// The mistake of a chain of operators that the template engine cannot follow.
+fn too_long(code: Code, range: Range<usize>) -> TemplateMistake {
+    let (what, help) = match code {
+        Code::ExpressionSyntax => ("expression", "ask a query for what it computes"),
+        _ => ("template", "give names to its parts: `{% set part = … %}`"),
+    };
+    let message = format!("the {what} cannot be read: it is a chain of too many operators");
+    TemplateMistake { code, message, range: Some(range), line: None, help: Some(help.to_owned()) }
+}
+
+/// Text that grows up to so many bytes.
+struct Bounded {
+    text: String,
+    room: usize,
+}
+
+impl std::fmt::Write for Bounded {
+    fn write_str(&mut self, part: &str) -> std::fmt::Result {
+        self.room = self.room.checked_sub(part.len()).ok_or(std::fmt::Error)?;
+        self.text.push_str(part);
+        Ok(())
+    }
+}
+
+/// A value as text. A list may hold another many times over, so what it prints has to be paid for while it is
+/// printed.
+fn printed(state: &State, value: &Value) -> Result<String, Error> {
+    let room = state.fuel_levels().map_or(u64::MAX, |(_, left)| left.saturating_mul(BYTES_PER_STEP as u64));
+    let mut bounded = Bounded { text: String::new(), room: usize::try_from(room).unwrap_or(usize::MAX) };
+    match write!(bounded, "{value}") {
+        Ok(()) => Ok(bounded.text),
+        Err(_) => Err(Error::from(ErrorKind::OutOfFuel)),
+    }
 }
 
 /// Prints a value. Truth is printed as Asterisk and Jinja print it (`True`, `False`), and nothing as
@@ -305,12 +365,12 @@ fn format(output: &mut Output, state: &mut State, value: &Value) -> Result<(), E
     let done = match value.as_str() {
         _ if value.is_none() || value.is_undefined() => Ok(()),
         Some(text) if !escapes || value.is_safe() => output.write_str(text),
-        _ if value.is_safe() => output.write_str(&value.to_string()),
+        _ if value.is_safe() => output.write_str(&printed(state, value)?),
         _ => {
             let plain = match value.kind() {
                 ValueKind::Bool if value.is_true() => "True".to_owned(),
                 ValueKind::Bool => "False".to_owned(),
-                _ => value.to_string(),
+                _ => printed(state, value)?,
             };
             let text = match value.downcast_object_ref::<Bound>() {
                 Some(bound) if is_segment => bound.name().to_owned(),

@@ -163,3 +163,46 @@ fn first_bytes_cuts_as_the_cli_does_also_inside_a_character() {
     let latin1 = text::decode(b"caf\xe9!");
     assert_eq!(text::encode(&first_bytes(&latin1, 4)), &b"caf\xe9"[..]);
 }
+
+#[test]
+fn the_name_of_a_template_that_a_record_gave_is_not_told() {
+    for template in
+        ["{% include x %}", "{% extends x %}", "{% include [x, x ~ '2'] %}", "{% import x as y %}"]
+    {
+        let error = rendered(TextKind::Content, template, "hunter2".into()).unwrap_err();
+        assert!(!error.contains("hunter2") && error.contains("line 1"), "{error}");
+    }
+}
+
+#[test]
+fn a_list_that_holds_itself_over_and_over_is_stopped_while_it_is_read() {
+    let twice =
+        "{% set ns = namespace(x=[1, 2]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}";
+    for kind in [TextKind::Content, TextKind::Command, TextKind::Link, TextKind::Header] {
+        let mut templates = Templates::default();
+        templates.set_steps(10_000);
+        for shown in ["ns.x", "ns.x | table", "ns.x | json_lines", "ns.x | natural_sort"] {
+            let name = templates.add("the template", kind, &format!("{twice}{{{{ {shown} }}}}")).unwrap();
+            let error = templates.render(&name, context! {}).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::OutOfFuel, "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_mistake_stands_at_whole_characters_of_the_text() {
+    for text in ["{% include \"\n{% extends '", "{{ ur\u{fffd}.port }}", "{{ é", "{{ 'é", "{% é"] {
+        let mistake = Templates::default().add("x", TextKind::Content, text).unwrap_err();
+        assert!(mistake.range.is_none_or(|range| text.get(range).is_some()), "{text}");
+    }
+}
+
+#[test]
+fn what_the_template_engine_cannot_follow_is_refused() {
+    let mut templates = Templates::default();
+    let mistake =
+        templates.add("x", TextKind::Content, &format!("{{{{ 1{} }}}}", "+1".repeat(100_000))).unwrap_err();
+    assert_eq!((mistake.code, mistake.range), (Code::TemplateSyntax, Some(1004..1005)));
+    let mistake = templates.expression(&format!("{}1", "-".repeat(100_000))).unwrap_err();
+    assert_eq!((mistake.code, mistake.range), (Code::ExpressionSyntax, Some(500..501)));
+}

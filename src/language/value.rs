@@ -23,26 +23,38 @@ pub fn to_template(value: &Value) -> minijinja::Value {
 /// A template's value as a parsed one. What has no such form (a function, an object of the engine)
 /// becomes its text.
 pub fn from_template(value: &minijinja::Value) -> Value {
+    from_template_within(value, u64::MAX).unwrap_or_default()
+}
+
+/// The same of a value that is made of at most so many, and none of another: a list of the template engine may hold
+/// itself over and over.
+pub fn from_template_within(value: &minijinja::Value, most: u64) -> Option<Value> {
+    let mut left = most;
+    convert(value, &mut left)
+}
+
+fn convert(value: &minijinja::Value, left: &mut u64) -> Option<Value> {
+    *left = left.checked_sub(1)?;
     if let Some(List(items)) = value.downcast_object_ref::<List>() {
-        return Value::List(Arc::clone(items));
+        return Some(Value::List(Arc::clone(items)));
     }
     if let Some(Named(record)) = value.downcast_object_ref::<Named>() {
-        return Value::Record(Arc::clone(record));
+        return Some(Value::Record(Arc::clone(record)));
     }
     if let Some(bound) = value.downcast_object_ref::<Bound>() {
-        return bound.value.clone();
+        return Some(bound.value.clone());
     }
-    match value.kind() {
+    Some(match value.kind() {
         ValueKind::Undefined | ValueKind::None => Value::Null,
         ValueKind::Bool => Value::Bool(value.is_true()),
         ValueKind::Number => number(value),
         ValueKind::Seq | ValueKind::Iterable => match value.try_iter() {
-            Ok(items) => items.map(|item| from_template(&item)).collect::<Vec<_>>().into(),
+            Ok(items) => items.map(|item| convert(&item, left)).collect::<Option<Vec<_>>>()?.into(),
             Err(_) => Value::Null,
         },
-        ValueKind::Map => map(value),
+        ValueKind::Map => map(value, left)?,
         _ => Value::Text(value.to_string().into()),
-    }
+    })
 }
 
 fn number(value: &minijinja::Value) -> Value {
@@ -52,14 +64,14 @@ fn number(value: &minijinja::Value) -> Value {
     f64::try_from(value.clone()).map_or(Value::Null, Value::Float)
 }
 
-fn map(value: &minijinja::Value) -> Value {
+fn map(value: &minijinja::Value, left: &mut u64) -> Option<Value> {
     let mut fields = Fields::new();
     for key in value.try_iter().into_iter().flatten() {
         if let Ok(item) = value.get_item(&key) {
-            fields.push(&key.to_string(), from_template(&item));
+            fields.push(&key.to_string(), convert(&item, left)?);
         }
     }
-    fields.finish(&mut Shapes::new())
+    Some(fields.finish(&mut Shapes::new()))
 }
 
 /// A list in a template.

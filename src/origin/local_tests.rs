@@ -100,7 +100,7 @@ async fn what_a_program_leaves_behind_is_ended_and_not_waited_for() {
     let left = shell("sleep 1000 & echo $!", PATIENCE).await.unwrap();
     ends(&left).await;
     // one that has left its group lives on, and holds the pipe
-    let left = shell("setsid sleep 20 & echo $!", PATIENCE).await.unwrap();
+    let left = shell("setsid sleep 20 & sleep 0.5; echo $!", PATIENCE).await.unwrap();
     assert!(is_alive(&left));
     // closed its output and goes on: it is waited for
     let late = shell("exec >&- 2>&-; sleep 1000", IMPATIENCE).await.unwrap_err();

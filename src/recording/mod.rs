@@ -120,7 +120,15 @@ impl Recording {
     pub fn read(path: &Path) -> Result<Recording, RecordingError> {
         let bytes =
             std::fs::read(path).map_err(|error| RecordingError::File { path: path.to_owned(), error })?;
-        text::read(&bytes).map_err(|text::Mistake { line, message }| RecordingError::Text {
+        Recording::parse(path, &bytes)
+    }
+
+    /// Reads what a recording's file at `path` holds.
+    ///
+    /// # Errors
+    /// When it is no recording; the error names the file, and the line.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Recording, RecordingError> {
+        text::read(bytes).map_err(|text::Mistake { line, message }| RecordingError::Text {
             path: path.to_owned(),
             line,
             message,

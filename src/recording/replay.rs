@@ -97,7 +97,9 @@ impl Replay {
         let begin = Instant::now() + BEFORE_EVENTS;
         tokio::spawn(async move {
             for (after, bytes) in &recording.events {
-                tokio::time::sleep_until(begin + *after).await;
+                // what comes at the end of time does not come
+                let Some(at) = begin.checked_add(*after) else { return };
+                tokio::time::sleep_until(at).await;
                 match Message::read(bytes) {
                     Ok(event) => drop(events.send(Arc::new(event))),
                     Err(error) => tracing::warn!("a recorded event is left out: {error}"),

@@ -57,6 +57,14 @@ async fn recorded_events_come_in_order_to_whoever_listens_first() {
         assert_eq!(event.event(), Some(name));
     }
     assert!(replay.is_heard());
+    let mut late = recording();
+    late.events.push((Duration::MAX, b"Event: Late\r\n\r\n".to_vec()));
+    let replay = Replay::new("pbx.rec", late);
+    let mut events = replay.events();
+    for name in [&b"E1"[..], b"E2"] {
+        let event = tokio::time::timeout(PATIENCE, events.recv()).await.unwrap().unwrap();
+        assert_eq!(event.event(), Some(name), "before one that never comes");
+    }
     let mut silent = Replay::without_events("pbx.rec", recording()).events();
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(silent.try_recv().is_err());

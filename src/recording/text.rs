@@ -205,7 +205,8 @@ impl Part {
     }
 
     fn finish(self, recording: &mut Recording) -> Result<(), String> {
-        let Part { question, after, bytes, nothing, empty, then_closed } = self;
+        let Part { mut question, after, bytes, nothing, empty, then_closed } = self;
+        question.retain(|(name, _)| !name.eq_ignore_ascii_case(b"ActionID"));
         match after {
             _ if question.is_empty() && after.is_none() && bytes.is_empty() && !nothing && !empty => {}
             Some(_) if bytes.is_empty() => return Err("the event above is empty".into()),

@@ -79,6 +79,7 @@ fn what_is_no_recording_is_refused_with_its_line() {
         ("astfs recording 1\n< Response: Success\n<\n", 3),
         ("astfs recording 1\n> Action: X\n< \\q\n", 3),
         ("astfs recording 1\n> Action\n", 2),
+        ("astfs recording 1\n> ActionID: 1\n< Response: Success\n<\n", 4),
         ("astfs recording 1\n* soon\n", 2),
         ("astfs recording 1\nResponse: Success\n", 2),
     ] {

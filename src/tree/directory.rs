@@ -15,7 +15,7 @@ use std::time::Instant;
 use super::layout::PlaceId;
 use super::listing::{Listed, Listing, unique};
 use super::node::Node;
-use crate::language::{ServerId, escape};
+use crate::language::{ServerId, escape_between};
 use crate::parse::value::Value;
 use crate::query::{Besides, NamedRecord, Queries, Reads, Snapshot, Table, Used};
 
@@ -360,10 +360,7 @@ impl Group {
     /// The name of a record if no other claims it.
     pub(super) fn name(&self, key: &Arc<str>) -> Arc<str> {
         let (prefix, suffix) = (&self.around.0, &self.around.1);
-        let escaped = escape(key);
-        if prefix.is_empty() && suffix.is_empty() && *escaped == **key {
-            return Arc::clone(key);
-        }
-        format!("{prefix}{escaped}{suffix}").into()
+        let name = escape_between(prefix, key, suffix);
+        if *name == **key { Arc::clone(key) } else { name.into() }
     }
 }

@@ -14,6 +14,9 @@ pub enum TreeError {
     /// It is a directory.
     #[error("is a directory")]
     IsADirectory,
+    /// A mistake of the program itself, which its log tells.
+    #[error("a mistake of astfs itself; its log tells more, please report it")]
+    Panicked,
     /// What it shows could not be had.
     #[error(transparent)]
     Query(#[from] QueryError),

@@ -7,7 +7,7 @@ use super::error::{Step, TreeError};
 use super::layout::{Kind, Named};
 use super::lookup::Tree;
 use super::node::Node;
-use crate::language::{Entry, Expression, VariableId, escape, is_cut, is_escaped, nearest};
+use crate::language::{Entry, Expression, VariableId, escape_between, is_cut, is_escaped, nearest};
 use crate::query::{Bindings, Reads, Scope, Unready, Used};
 
 /// So many names are suggested for one that is not there.
@@ -144,8 +144,8 @@ impl Tree {
         let bindings = self.bindings(node, reads)?;
         let mut above = self.variables_above(node);
         for ((one, named), key) in above.iter_mut().zip(self.named_above(node)).zip(bindings.all_keys()) {
-            let own = format!("{}{}{}", named.prefix, escape(&key), named.suffix);
-            one.given = given(&key, &own, &one.name);
+            let own = escape_between(&named.prefix, &key, &named.suffix);
+            one.given = given(&key, named.prefix.len() + named.suffix.len(), &own, &one.name);
             one.key = Some(key);
         }
         Ok((above, bindings))
@@ -248,9 +248,9 @@ impl Tree {
 }
 
 /// Why a name is not the key: `own` is the name that the record has if no other claims it.
-fn given(key: &str, own: &str, name: &str) -> Vec<Given> {
-    let reasons =
-        [(is_escaped(key), Given::Escaped), (is_cut(key), Given::Cut), (own != name, Given::Suffix)];
+fn given(key: &str, around: usize, own: &str, name: &str) -> Vec<Given> {
+    let cut = is_cut(key, around);
+    let reasons = [(is_escaped(key), Given::Escaped), (cut, Given::Cut), (own != name, Given::Suffix)];
     reasons.into_iter().filter(|(holds, _)| *holds).map(|(_, given)| given).collect()
 }
 

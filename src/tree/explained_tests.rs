@@ -79,7 +79,7 @@ async fn a_record_above_has_its_key_and_why_its_name_is_another() {
         assert_eq!((one.key.as_deref(), &*one.name, &one.given), (Some(key), name, &given));
     }
     let long = "x".repeat(300);
-    assert_eq!(super::given(&long, "cut", "cut"), [Given::Cut]);
+    assert_eq!(super::given(&long, 0, "cut", "cut"), [Given::Cut]);
 }
 
 #[tokio::test]

@@ -18,12 +18,13 @@ const RUN: [&str; 6] = [
 ];
 
 /// Examples that are tested otherwise, or cannot be: the page, what stands behind the fence, and why.
-const ELSEWHERE: [(&str, &str, &str); 12] = [
+const ELSEWHERE: [(&str, &str, &str); 13] = [
     ("README.md", "sh", "cargo and the tests themselves: they run already"),
     ("docs/architecture.md", "", "drawings"),
     ("docs/cookbook.md", "sh", "how each recipe is begun, with a secret left out"),
     ("docs/cookbook.md", "ini", "its pattern is tried on recorded attacks; fail2ban is not there"),
     ("docs/performance.md", "sh", "measuring takes an hour"),
+    ("docs/reliability.md", "sh", "fuzzing takes hours, and a nightly toolchain"),
     ("docs/semantics.md", "explain", "tests/explain.rs"),
     ("docs/template-library.md", "example", "src/language/library/tests.rs"),
     ("docs/tree-language.md", "json", "tests/language/documentation.rs"),

@@ -103,7 +103,9 @@ fn the_queries_of_the_prototype_are_answered_by_asterisk_16() {
     let status = text(&mounted.join(".astfs/status"));
     let line = status.lines().find(|line| line.starts_with("friends ")).expect("it has a line");
     assert_eq!(line.split_whitespace().nth(1), Some("instead"), "{status}");
-    assert!(status.contains("SIPshowpeer for /asterisk/channel/sip/peers  fresh"), "{status}");
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let asked = |line: &str| words(line).starts_with("SIPshowpeer for /asterisk/channel/sip/peers fresh");
+    assert!(status.lines().any(asked), "{status}");
 }
 
 #[test]

@@ -11,13 +11,18 @@
 
 pub mod answers;
 pub mod asterisk;
+pub mod calls;
 pub mod counts;
+pub mod document;
+pub mod gauges;
 pub mod mount;
 pub mod nobody;
 pub mod page;
+pub mod proxy;
 pub mod recorded;
 pub mod simulated;
 pub mod sip;
+pub mod stream;
 pub mod walk;
 
 use std::time::{Duration, Instant};

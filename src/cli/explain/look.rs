@@ -151,7 +151,7 @@ impl<'a> Look<'a> {
         match error {
             TreeError::NotADirectory | TreeError::IsADirectory => return Lost::NotADirectory,
             TreeError::Query(error) => return Lost::Failed(error),
-            TreeError::NotFound => {}
+            TreeError::NotFound | TreeError::Panicked => {}
         }
         match self.settle(|reads| self.tree.missing_now(directory, name, reads)).await {
             Ok(missing) => Lost::Missing(missing),

@@ -6,11 +6,11 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use super::nothing::means_nothing;
-use crate::language::value::from_template;
+use crate::language::value::from_template_within;
 use crate::parse::value::Value as Parsed;
 
 /// How many bytes are read for one step of a template.
-const BYTES_PER_STEP: usize = 16;
+pub const BYTES_PER_STEP: usize = 16;
 
 /// The filter that reads a value: its name, and what it takes, for its errors.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,7 @@ impl Filter {
     /// # Errors
     /// If it is a list or a record, or the template has no steps left to read it.
     pub fn text(self, state: &State, value: &Value) -> Result<Option<String>, Error> {
-        let text = match from_template(value) {
+        let text = match self.converted(state, value)? {
             Parsed::Null => return Ok(None),
             Parsed::Text(text) => text.into_string(),
             Parsed::Integer(number) => number.to_string(),
@@ -67,9 +67,14 @@ impl Filter {
     /// # Errors
     /// If the template has no steps left to read it.
     pub fn parsed(self, state: &State, value: &Value) -> Result<Parsed, Error> {
-        let parsed = from_template(value);
+        let parsed = self.converted(state, value)?;
         self.pay(state, size(&parsed))?;
         Ok(parsed)
+    }
+
+    fn converted(self, state: &State, value: &Value) -> Result<Parsed, Error> {
+        let left = state.fuel_levels().map_or(u64::MAX, |(_, left)| left);
+        from_template_within(value, left.saturating_add(1)).ok_or_else(|| Error::from(ErrorKind::OutOfFuel))
     }
 
     fn pay(self, state: &State, bytes: usize) -> Result<(), Error> {

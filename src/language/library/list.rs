@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
-use minijinja::value::Kwargs;
+use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, Error, State, Value};
 
 use super::argument::{Filter, nothing_for};
-use crate::language::value::{from_template, to_template};
+use crate::language::value::to_template;
 use crate::parse::value::Value as Parsed;
 
 const PARTS: Filter =
@@ -22,7 +22,7 @@ fn parts(state: &State, value: Value, separators: Option<Value>) -> Result<Value
     if value.is_undefined() {
         return Ok(nothing_for(&value));
     }
-    if matches!(from_template(&value), Parsed::List(_)) {
+    if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) {
         return Ok(value);
     }
     let separators = separators.unwrap_or_else(|| Value::from(",|&"));

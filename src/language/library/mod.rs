@@ -18,6 +18,8 @@ mod sip_uri;
 mod time;
 mod yaml;
 
+pub use argument::BYTES_PER_STEP;
+
 use minijinja::Environment;
 
 /// Gives an environment the library's filters and tests.

@@ -3,7 +3,7 @@
 use minijinja::{Environment, Error, State, Value};
 
 use super::argument::{Filter, nothing_for};
-use crate::language::value::from_template;
+use crate::language::value::from_template_within;
 use crate::parse::value::Value as Parsed;
 
 /// The words for nothing, in small letters. `unknown` and `none` without brackets are words of their
@@ -37,9 +37,10 @@ pub fn means_nothing(text: &str) -> bool {
 }
 
 fn is_nothing(value: &Value) -> bool {
-    match from_template(value) {
-        Parsed::Null => true,
-        Parsed::Text(text) => means_nothing(&text),
+    // a list is something, however much it holds
+    match from_template_within(value, 1) {
+        Some(Parsed::Null) => true,
+        Some(Parsed::Text(text)) => means_nothing(&text),
         _ => false,
     }
 }

@@ -55,8 +55,10 @@ fn text(value: &Value, path: &str, lines: &mut String) {
             }
         }
         plain if path.is_empty() => {
-            lines.push_str(&scalar(plain));
-            if !lines.ends_with('\n') {
+            let printed = scalar(plain);
+            lines.push_str(&printed);
+            // a text of several lines brings its last line end; one that is empty is a line, too
+            if !printed.ends_with('\n') {
                 lines.push('\n');
             }
         }
@@ -80,7 +82,7 @@ fn env(value: &Value) -> Result<String, String> {
             .chars()
             .map(|one| if one.is_ascii_alphanumeric() { one.to_ascii_uppercase() } else { '_' })
             .collect();
-        if shell_name.starts_with(|first: char| first.is_ascii_digit()) {
+        if shell_name.is_empty() || shell_name.starts_with(|first: char| first.is_ascii_digit()) {
             shell_name.insert(0, '_');
         }
         lines.push_str(&format!("{shell_name}={}\n", shell_word(&scalar(value))));

@@ -284,6 +284,20 @@ fn one_long_cell_makes_no_table_of_its_length_times_all_rows() {
 }
 
 #[test]
+fn an_empty_text_of_a_list_is_a_line_wherever_it_stands() {
+    let text = |json: &str| print::print(&json::parse(json.as_bytes()).expect("JSON"), Format::Text);
+    assert_eq!(text(r#"["", "a", "", ""]"#).as_deref(), Ok("\na\n\n\n"));
+    assert_eq!(text(r#"["two\nlines\n", "a"]"#).as_deref(), Ok("two\nlines\na\n"));
+    assert_eq!(text(r#""""#).as_deref(), Ok("\n"));
+}
+
+#[test]
+fn a_field_without_a_name_is_no_word_for_a_shell_to_run() {
+    let value = json::parse(br#"{"": "reboot", "9": "x"}"#).expect("JSON");
+    assert_eq!(print::print(&value, Format::Env).as_deref(), Ok("_='reboot'\n_9='x'\n"));
+}
+
+#[test]
 fn prometheus_gets_utf_8_whatever_the_server_sent() {
     let latin1 = text::decode(b"caf\xe9\n").into_owned();
     assert_eq!(printed_with("{{ x | prometheus }}", latin1.into()), "caf\u{fffd}\\n");
