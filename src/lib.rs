@@ -6,6 +6,9 @@
 //! kernel is served from that ([`fs`]). Each module knows only those named before it.
 //! [`recording`] keeps what a server told, and stands in for it; [`testing`] compares a tree with what
 //! is expected of it. [`simulator`] is an Asterisk to try all this on, and [`cli`] the commands of the program.
+//! A program that serves a mount gives up what it does not need: [`sandbox`].
+
+#![deny(unsafe_code)]
 
 pub mod ami;
 pub mod cli;
@@ -16,6 +19,7 @@ pub mod origin;
 pub mod parse;
 pub mod query;
 pub mod recording;
+pub mod sandbox;
 pub mod simulator;
 pub mod testing;
 pub mod tree;

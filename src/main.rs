@@ -1,5 +1,7 @@
 //! The `astfs` program; everything it does is in [`astfs::cli`].
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 /// Hundreds of thousands of small things come and go beside answers of many megabytes: after a storm of

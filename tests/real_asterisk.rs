@@ -12,6 +12,10 @@ mod ari;
 mod as_chan_sip_tells;
 #[path = "real_asterisk/calls/mod.rs"]
 mod calls;
+#[path = "tls/certificates.rs"]
+mod certificates;
+#[path = "real_asterisk/encrypted.rs"]
+mod encrypted;
 #[path = "real_asterisk/failures.rs"]
 mod failures;
 #[path = "real_asterisk/fleet.rs"]

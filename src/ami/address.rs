@@ -1,7 +1,7 @@
 //! Where a server is: a host and a port.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 /// The port that Asterisk's `manager.conf` uses unless told otherwise.
@@ -21,9 +21,7 @@ pub struct Address {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// It asks for TLS.
-    #[error(
-        "{0:?} asks for TLS, which is not supported yet; use host:port, and a tunnel if the network is not trusted"
-    )]
+    #[error("{0:?} asks for TLS; write host:port, and `tls = true` in [server] of the tree file")]
     Tls(String),
     /// It names another scheme.
     #[error("{0:?} names a scheme; write host:port")]
@@ -40,6 +38,21 @@ pub enum AddressError {
 }
 
 impl Address {
+    /// Reads an address, with that port if it names none.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(text: &str, default_port: u16) -> Result<Address, AddressError> {
+        let (host, port) = parts(text)?;
+        Ok(Address { host: host.to_owned(), port: port.unwrap_or(default_port) })
+    }
+
+    /// Whether it is this machine itself, going by its letters.
+    pub fn is_loopback(&self) -> bool {
+        self.host.eq_ignore_ascii_case("localhost")
+            || self.host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+    }
+
     /// The host name or IP address, without brackets.
     pub fn host(&self) -> &str {
         &self.host
@@ -55,39 +68,44 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Address, AddressError> {
-        let whole = || text.to_owned();
-        if let Some((scheme, _)) = text.split_once("://") {
-            let tls = scheme.eq_ignore_ascii_case("tls");
-            return Err(if tls { AddressError::Tls(whole()) } else { AddressError::Scheme(whole()) });
-        }
-        let (host, port) = if text.parse::<Ipv6Addr>().is_ok() {
-            (text, None)
-        } else if let Some(rest) = text.strip_prefix('[') {
-            let (host, rest) = rest.split_once(']').ok_or_else(|| AddressError::Host(whole()))?;
-            host.parse::<Ipv6Addr>().map_err(|_| AddressError::Host(whole()))?;
-            match rest.strip_prefix(':') {
-                None if rest.is_empty() => (host, None),
-                None => return Err(AddressError::Port(whole())),
-                port => (host, port),
-            }
-        } else {
-            text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)))
-        };
-        if host.is_empty() {
-            return Err(AddressError::NoHost(whole()));
-        }
-        if host.chars().any(|c| c.is_whitespace() || c.is_control() || "[]/@".contains(c)) {
-            return Err(AddressError::Host(whole()));
-        }
-        let port = match port {
-            None => DEFAULT_PORT,
-            Some(port) => match port.parse() {
-                Ok(port) if port != 0 => port,
-                _ => return Err(AddressError::Port(whole())),
-            },
-        };
-        Ok(Address { host: host.to_owned(), port })
+        Address::read(text, DEFAULT_PORT)
     }
+}
+
+/// Host and port, if one is named.
+fn parts(text: &str) -> Result<(&str, Option<u16>), AddressError> {
+    let whole = || text.to_owned();
+    if let Some((scheme, _)) = text.split_once("://") {
+        let tls = scheme.eq_ignore_ascii_case("tls");
+        return Err(if tls { AddressError::Tls(whole()) } else { AddressError::Scheme(whole()) });
+    }
+    let (host, port) = if text.parse::<Ipv6Addr>().is_ok() {
+        (text, None)
+    } else if let Some(rest) = text.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']').ok_or_else(|| AddressError::Host(whole()))?;
+        host.parse::<Ipv6Addr>().map_err(|_| AddressError::Host(whole()))?;
+        match rest.strip_prefix(':') {
+            None if rest.is_empty() => (host, None),
+            None => return Err(AddressError::Port(whole())),
+            port => (host, port),
+        }
+    } else {
+        text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)))
+    };
+    if host.is_empty() {
+        return Err(AddressError::NoHost(whole()));
+    }
+    if host.chars().any(|c| c.is_whitespace() || c.is_control() || "[]/@".contains(c)) {
+        return Err(AddressError::Host(whole()));
+    }
+    let port = match port {
+        None => None,
+        Some(port) => match port.parse() {
+            Ok(port) if port != 0 => Some(port),
+            _ => return Err(AddressError::Port(whole())),
+        },
+    };
+    Ok((host, port))
 }
 
 impl fmt::Display for Address {

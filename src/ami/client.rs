@@ -203,6 +203,13 @@ impl Supervisor {
     /// Runs a session to its end; whether that was because of a stop.
     async fn serve(&mut self, connection: Connection) -> bool {
         self.session += 1;
+        if connection.is_exposed() && !std::mem::replace(&mut self.settings.exposed, true) {
+            warn!(
+                address = %self.settings.address,
+                "the connection is not encrypted: whoever is on the way reads and changes what goes through; set \
+                 `tls` in [server] and `tlsenable` in manager.conf, or `tls = false` if the network is trusted"
+            );
+        }
         let (session, version) = (self.session, connection.version().to_owned());
         let (requests, receiver) = mpsc::channel(UNSENT_REQUESTS);
         self.set_requests(Some(requests));

@@ -4,10 +4,11 @@
 //! answers and events, and writes what is asked in the order it was asked. So nothing outside can
 //! hold up the reading, and a question that is given up disturbs nobody.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::net::TcpStream;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{sleep_until, timeout};
@@ -35,6 +36,11 @@ const BANNER_LIMIT: usize = 256;
 /// How long the server may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// What bytes go through, encrypted or not.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
 /// A question on its way to the session.
 pub(super) struct Request {
     pub(super) action: Action,
@@ -51,11 +57,15 @@ pub(super) enum End {
 
 /// A connection, logged in or about to be.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    /// Whether whoever is on the way can read and change what goes through.
+    is_exposed: bool,
     decoder: Decoder,
     version: String,
     /// Unsent bytes.
     out: Vec<u8>,
+    /// Whether bytes may be waiting in the encryption.
+    unflushed: bool,
     /// Makes ActionIDs that no other client uses.
     token: u64,
     asked: u64,
@@ -80,6 +90,11 @@ impl Connection {
         &self.version
     }
 
+    /// Whether it is neither encrypted nor within this machine.
+    pub(super) fn is_exposed(&self) -> bool {
+        self.is_exposed
+    }
+
     async fn connect(settings: &Settings) -> Result<Connection, ConnectionError> {
         let after = settings.connect_timeout;
         let target = (settings.address.host(), settings.address.port());
@@ -88,11 +103,21 @@ impl Connection {
             Err(_) => return Err(ConnectionError::ConnectTimeout { after }),
         };
         stream.set_nodelay(true)?;
+        let is_exposed = settings.tls.is_none() && !stream.peer_addr()?.ip().to_canonical().is_loopback();
+        let stream: Box<dyn Stream> = match &settings.tls {
+            None => Box::new(stream),
+            Some(tls) => match timeout(after, tls.wrap(stream)).await {
+                Ok(stream) => Box::new(stream.map_err(refused_encryption)?),
+                Err(_) => return Err(ConnectionError::TlsTimeout { after }),
+            },
+        };
         let mut connection = Connection {
             stream,
+            is_exposed,
             decoder: Decoder::new(settings.message_limit),
             version: String::new(),
             out: Vec::new(),
+            unflushed: false,
             token: random(),
             asked: 0,
             pipeline: Pipeline::default(),
@@ -146,6 +171,7 @@ impl Connection {
         let id = self.next_id();
         action.encode(&id, &mut self.out);
         self.stream.write_all(&self.out).await?;
+        self.stream.flush().await?;
         self.out = Vec::new();
         loop {
             while let Some(message) = self.decoder.next_message()? {
@@ -195,17 +221,18 @@ impl Connection {
                 self.ping();
             }
             in_doubt = self.decoder.in_doubt();
-            let (mut reader, mut writer) = self.stream.split();
+            let (mut reader, mut writer) = split(&mut self.stream);
             self.decoder.buffer().reserve(READ_SIZE);
             tokio::select! {
                 count = reader.read_buf(self.decoder.buffer()) => {
-                    if count? == 0 {
+                    if at_end(count)? {
                         return Err(closed(&self.decoder));
                     }
                     watchdog.heard();
                 }
-                count = writer.write(&self.out), if !self.out.is_empty() => {
+                count = push(&mut writer, &self.out), if self.unflushed || !self.out.is_empty() => {
                     let count = count?;
+                    self.unflushed = count > 0;
                     self.out.drain(..count);
                 }
                 request = requests.recv(), if self.out.len() < UNSENT_LIMIT => match request {
@@ -260,12 +287,13 @@ impl Connection {
             self.send(&logoff, oneshot::channel().0);
         }
         loop {
-            let (mut reader, mut writer) = self.stream.split();
+            let (mut reader, mut writer) = split(&mut self.stream);
             self.decoder.buffer().reserve(READ_SIZE);
             tokio::select! {
-                count = reader.read_buf(self.decoder.buffer()) => if count? == 0 { return Ok(()) },
-                count = writer.write(&self.out), if !self.out.is_empty() => {
+                count = reader.read_buf(self.decoder.buffer()) => if at_end(count)? { return Ok(()) },
+                count = push(&mut writer, &self.out), if self.unflushed || !self.out.is_empty() => {
                     let count = count?;
+                    self.unflushed = count > 0;
                     self.out.drain(..count);
                 }
             }
@@ -275,7 +303,7 @@ impl Connection {
 
     async fn read(&mut self) -> Result<(), ConnectionError> {
         self.decoder.buffer().reserve(READ_SIZE);
-        if self.stream.read_buf(self.decoder.buffer()).await? == 0 {
+        if at_end(self.stream.read_buf(self.decoder.buffer()).await)? {
             return Err(closed(&self.decoder));
         }
         Ok(())
@@ -302,6 +330,36 @@ impl Unfinished {
             let _ = request.reply.send(Err(error.clone()));
         }
         self.pipeline.fail(error);
+    }
+}
+
+/// Writes some of it; when all was written, sees to it that nothing stays in the encryption. Gives how much was
+/// written; whoever stops waiting has written nothing.
+async fn push(writer: &mut (impl AsyncWrite + Unpin), out: &[u8]) -> io::Result<usize> {
+    if out.is_empty() {
+        return writer.flush().await.map(|()| 0);
+    }
+    writer.write(out).await
+}
+
+/// Whether nothing more comes. Many a server ends an encrypted connection without saying so; whether
+/// something was missing is seen from the messages.
+fn at_end(count: io::Result<usize>) -> Result<bool, ConnectionError> {
+    match count {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(true),
+        count => Ok(count? == 0),
+    }
+}
+
+/// Why no encryption was agreed on.
+fn refused_encryption(error: io::Error) -> ConnectionError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => ConnectionError::Tls(
+            "the server ended the connection before TLS was agreed on; check its certificate and \
+             `tlsbindaddr` in manager.conf, and that this host is permitted"
+                .into(),
+        ),
+        _ => error.into(),
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::action::ActionError;
 use super::address::Address;
+use super::tls;
 
 /// Why bytes could not be cut into messages.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +41,9 @@ pub enum ConnectionError {
         after: Duration,
     },
     /// Connected, but the server did not say who it is.
-    #[error("no banner within {after:?}; check that this port is the manager's")]
+    #[error(
+        "no banner within {after:?}; check that this port is the manager's, and without TLS if `tls` is not set"
+    )]
     NoBanner {
         /// How long it was waited for.
         after: Duration,
@@ -66,6 +69,15 @@ pub enum ConnectionError {
         /// How long after the Ping.
         after: Duration,
     },
+    /// The server, or this side, does not agree to encrypt.
+    #[error("{0}")]
+    Tls(String),
+    /// Nothing was agreed on in time.
+    #[error("no TLS within {after:?}; check that this port is the one of `tlsbindaddr` in manager.conf")]
+    TlsTimeout {
+        /// How long it was waited for.
+        after: Duration,
+    },
     /// What came could not be cut into messages.
     #[error(transparent)]
     Codec(#[from] CodecError),
@@ -73,7 +85,10 @@ pub enum ConnectionError {
 
 impl From<io::Error> for ConnectionError {
     fn from(error: io::Error) -> ConnectionError {
-        ConnectionError::Io(Arc::new(error))
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(error) => ConnectionError::Tls(tls::explain(error)),
+            None => ConnectionError::Io(Arc::new(error)),
+        }
     }
 }
 

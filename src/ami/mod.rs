@@ -6,7 +6,8 @@
 //!
 //! [`Client`] is the way in: it connects, logs in, reconnects, and answers [`Action`]s with
 //! [`Answer`]s of [`Message`]s. Beneath it, one file each: the framing (`codec`), which message answers
-//! which question (`pipeline`), what makes an answer whole (`answer`), one session (`connection`).
+//! which question (`pipeline`), what makes an answer whole (`answer`), one session (`connection`), its
+//! encryption (`tls`).
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -32,6 +33,7 @@ mod login;
 mod message;
 mod pipeline;
 mod settings;
+mod tls;
 mod watchdog;
 
 pub use action::{Action, ActionError, HEADER_LIMIT, LINE_LIMIT};
@@ -44,3 +46,4 @@ pub use error::{AskError, CodecError, ConnectionError};
 pub use login::{LoginMethod, Secret};
 pub use message::Message;
 pub use settings::Settings;
+pub use tls::{DEFAULT_TLS_PORT, Tls, TlsError, TlsFiles};

@@ -6,6 +6,7 @@ use super::address::Address;
 use super::backoff::Backoff;
 use super::codec::DEFAULT_MESSAGE_LIMIT;
 use super::login::{LoginMethod, Secret};
+use super::tls::Tls;
 
 /// How to reach a server and how patient to be with it. Its Debug form hides the secret.
 #[derive(Debug, Clone)]
@@ -18,6 +19,11 @@ pub struct Settings {
     pub secret: Secret,
     /// How to log in; by MD5 challenge unless set.
     pub login: LoginMethod,
+    /// How to encrypt the connection; not at all unless set.
+    pub tls: Option<Tls>,
+    /// Whether it is known, and meant, that an unencrypted connection leaves this machine; otherwise that is
+    /// warned of.
+    pub exposed: bool,
     /// How long the connection, then the banner, then the login may take; 5 s each unless set.
     pub connect_timeout: Duration,
     /// Waits between attempts to connect; 0.25 s growing to 10 s unless set.
@@ -42,6 +48,8 @@ impl Settings {
             user: user.into(),
             secret: secret.into(),
             login: LoginMethod::default(),
+            tls: None,
+            exposed: false,
             connect_timeout: Duration::from_secs(5),
             backoff: Backoff::new(Duration::from_millis(250), Duration::from_secs(10)),
             login_backoff: Backoff::new(Duration::from_secs(10), Duration::from_secs(300)),

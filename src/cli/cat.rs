@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliError, TreeSelection, open};
+use super::{CliError, TreeSelection, open, terminal};
 use crate::query::{Caller, Reads};
 use crate::tree::{Kind, TreeError};
 
@@ -31,7 +31,7 @@ pub fn run(args: &CatArgs) -> Result<(), CliError> {
             }
             let content = |reads: &Reads| opened.tree.content_now(&node, &reads.for_caller(Caller::own()));
             let rendered = opened.tree.settle(content).await.map_err(failed)?;
-            std::io::stdout().write_all(&rendered.bytes)?;
+            terminal::print(&rendered.bytes)?;
         }
         std::io::stdout().flush()?;
         Ok(())

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::{CliError, ServerSelection};
-use crate::ami::{Address, Client, LoginMethod, Secret, Settings};
-use crate::language::{Model, SecretSource, ServerAddress};
+use crate::ami::{Address, Client, DEFAULT_PORT, DEFAULT_TLS_PORT, LoginMethod, Secret, Settings, Tls};
+use crate::language::{Encryption, Model, SecretSource, ServerAddress};
 use crate::origin::Origins;
 use crate::query::Server;
 use crate::recording::{Recording, Replay};
 
 /// The environment variable that holds the manager secret.
 const SECRET_VARIABLE: &str = "ASTFS_SECRET";
-const DEFAULT_ADDRESS: &str = "127.0.0.1:5038";
+const DEFAULT_ADDRESS: &str = "127.0.0.1";
 
 /// What stands before the file in the place of an address.
-const REPLAY: &str = "replay:";
+pub const REPLAY: &str = "replay:";
 
 /// The server that a tree is shown from.
 pub struct Connected {
@@ -49,6 +49,10 @@ pub enum Target {
         secret: String,
         /// Whether the secret itself goes over the wire.
         plain_login: bool,
+        /// How the connection is encrypted.
+        tls: Option<Tls>,
+        /// Whether it is meant that an unencrypted connection leaves this machine.
+        exposed: bool,
     },
 }
 
@@ -115,8 +119,10 @@ fn target(
     if let Some(file) = address.strip_prefix(REPLAY) {
         return Ok(Target::Recording(file.to_owned()));
     }
-    let address: Address =
-        address.parse().map_err(|error| CliError::Arguments(format!("`{address}`: {error}")))?;
+    let port =
+        if matches!(declared.encryption, Some(Encryption::Tls(_))) { DEFAULT_TLS_PORT } else { DEFAULT_PORT };
+    let address =
+        Address::read(address, port).map_err(|error| CliError::Arguments(format!("`{address}`: {error}")))?;
     let missing = || {
         let table = if name.is_empty() { "[server]".to_owned() } else { format!("[server.{name}]") };
         CliError::Arguments(format!(
@@ -125,13 +131,19 @@ fn target(
     };
     let user = selection.user.clone().or(declared.user.clone()).ok_or_else(missing)?;
     let secret = known_secret.map_or_else(|| secret(selection, declared), |secret| Ok(secret.to_owned()))?;
-    Ok(Target::Live { address, user, secret, plain_login: declared.plain_login.unwrap_or_default() })
+    let plain_login = declared.plain_login.unwrap_or_default();
+    let exposed = declared.encryption == Some(Encryption::Plain);
+    let tls = match &declared.encryption {
+        Some(Encryption::Tls(files)) => Some(Tls::read(files, address.host())?),
+        _ => None,
+    };
+    Ok(Target::Live { address, user, secret, plain_login, tls, exposed })
 }
 
 impl Target {
     /// Starts the connection, or opens the recording that stands in for it. To be called on a runtime.
     pub fn connect(&self) -> Result<Connected, CliError> {
-        let (address, user, secret, plain_login) = match self {
+        let (address, user, secret, plain_login, tls, exposed) = match self {
             Target::Recording(file) => {
                 let recording = Recording::read(Path::new(file))?;
                 let recorded = Some((recording.server.clone(), recording.replaced.clone()));
@@ -140,10 +152,13 @@ impl Target {
                 let origins = Some(origins);
                 return Ok(Connected { server, client: None, origins, recorded, secret: None });
             }
-            Target::Live { address, user, secret, plain_login } => (address, user, secret, *plain_login),
+            Target::Live { address, user, secret, plain_login, tls, exposed } => {
+                (address, user, secret, *plain_login, tls, *exposed)
+            }
         };
         let mut settings = Settings::new(address.clone(), user, secret.as_str());
         settings.login = if plain_login { LoginMethod::Plain } else { LoginMethod::Md5 };
+        (settings.tls, settings.exposed) = (tls.clone(), exposed);
         let client = Client::start(settings);
         let (server, secret) = (Arc::new(client.clone()), Some(secret.as_str().into()));
         Ok(Connected { server, client: Some(client), origins: None, recorded: None, secret })

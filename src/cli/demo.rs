@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use super::mount::{self, HowToMount};
 use super::reload::Reloader;
 use super::{CliError, ServerSelection, TreeSelection, open};
+use crate::fs::Mounter;
 use crate::simulator::{Content, Simulator, Version};
 
 /// Arguments of `demo`.
@@ -95,6 +96,7 @@ fn demonstrate(args: &DemoArgs) -> Result<(), CliError> {
         Some(tree) => tree.clone(),
         None => unpack(folder.path())?,
     };
+    let mounter = Mounter::start()?;
     let runtime = open::runtime()?;
     let done = runtime.block_on(async {
         let version = match args.asterisk {
@@ -116,7 +118,7 @@ fn demonstrate(args: &DemoArgs) -> Result<(), CliError> {
             Ok(())
         };
         tokio::select! {
-            done = mount::serve(opened, reloader, &args.mountpoint, &args.how, ready) => done,
+            done = mount::serve(opened, reloader, &args.mountpoint, &args.how, mounter, ready) => done,
             () = moving => Ok(()),
         }
     });

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::ami::AskError;
+use crate::ami::{AskError, TlsError};
 use crate::fs::MountError;
 use crate::query::{FailureKind, QueryError};
 use crate::recording::RecordingError;
@@ -72,6 +72,9 @@ pub enum CliError {
     /// The server, whatever is asked.
     #[error(transparent)]
     Server(#[from] AskError),
+    /// What is needed to encrypt the connection.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A recording.
     #[error(transparent)]
     Recording(#[from] RecordingError),
@@ -122,6 +125,7 @@ impl CliError {
             | CliError::Program { .. }
             | CliError::Tree { .. }
             | CliError::Recording(_)
+            | CliError::Tls(_)
             | CliError::Io(_) => Exit::Failed,
         }
         .into()

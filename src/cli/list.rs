@@ -1,11 +1,10 @@
 //! `astfs ls`: a directory's names, without a mount.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliError, TreeSelection, open};
+use super::{CliError, TreeSelection, open, terminal};
 use crate::parse::text;
 use crate::tree::{Kind, Node, Tree, TreeError};
 
@@ -37,8 +36,7 @@ pub fn run(args: &ListArgs) -> Result<(), CliError> {
         } else {
             line(&opened.tree, &directory, &args.path.to_string_lossy(), args.long, &mut output).await?;
         }
-        std::io::stdout().write_all(&output)?;
-        Ok(())
+        Ok(terminal::print(&output)?)
     })
 }
 

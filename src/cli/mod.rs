@@ -7,6 +7,7 @@ mod cat;
 mod check;
 mod color;
 mod completions;
+mod confine;
 mod connect;
 mod daemon;
 mod demo;
@@ -23,6 +24,7 @@ mod query;
 mod record;
 mod reload;
 mod schema;
+mod terminal;
 mod test;
 mod tree;
 mod umount;
@@ -186,7 +188,12 @@ pub fn run() -> ExitCode {
         Err(CliError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             if !error.is_told() {
-                logging::tell(format_args!("astfs: {error}\n"));
+                // what a server said may stand in it
+                let error = error.to_string();
+                logging::tell(format_args!(
+                    "astfs: {}\n",
+                    String::from_utf8_lossy(&terminal::harmless(error.as_bytes()))
+                ));
             }
             error.exit()
         }

@@ -7,9 +7,8 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::reload::Reloader;
-use super::{CliError, TreeSelection, daemon};
-use super::{connect, open};
-use crate::fs::{Access, Ended, Mount};
+use super::{CliError, TreeSelection, confine, connect, daemon, open};
+use crate::fs::{Access, Ended, Mount, Mounter};
 use crate::tree::Tree;
 
 /// Arguments of `mount`.
@@ -31,6 +30,9 @@ pub struct MountArgs {
     /// Where a daemon's log lines go; without it they are lost
     #[arg(long, value_name = "FILE")]
     log_file: Option<PathBuf>,
+    /// Keep all privileges, and the way to all files, while serving
+    #[arg(long)]
+    no_sandbox: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -41,7 +43,10 @@ Examples:
 
 Only control files can be written. Only the user who mounts may enter it, unless --allow-other is given;
 then the modes in the tree file decide. SIGHUP or `astfs reload /mnt` has the tree file read again.
-Ctrl-C or `astfs umount /mnt` ends it.";
+Ctrl-C or `astfs umount /mnt` ends it.
+
+While it serves, it reads only the folders of its tree files, templates, secret and certificates, starts no
+programs and keeps no privileges but those of unmounting; -v tells which. --no-sandbox leaves that out.";
 
 /// What `mount` and `demo` have in common.
 #[derive(Debug, Args)]
@@ -77,11 +82,19 @@ pub fn run(args: MountArgs) -> Result<(), CliError> {
         daemon::leave_terminal()?;
     }
     args.how.prepare(&args.mountpoint)?;
+    // before all that serves, which is to be without what this thread keeps
+    let mounter = Mounter::start()?;
+    let confined = if args.no_sandbox {
+        false
+    } else {
+        confine::confine(&args.selection, args.log_file.as_deref(), &mounter)?
+    };
     let runtime = open::runtime()?;
     let done = runtime.block_on(async {
-        let (tree, reloader) = Reloader::open(&args.selection, None, args.watch)?;
+        let (tree, mut reloader) = Reloader::open(&args.selection, None, args.watch)?;
+        reloader.confined = confined;
         let ready = || if background { daemon::tell_ready(args.log_file.as_deref()) } else { Ok(()) };
-        serve(tree, reloader, &args.mountpoint, &args.how, ready).await
+        serve(tree, reloader, &args.mountpoint, &args.how, mounter, ready).await
     });
     // a request that still waits for a server must not keep the program
     runtime.shutdown_background();
@@ -95,6 +108,7 @@ pub async fn serve(
     mut reloader: Reloader,
     mountpoint: &Path,
     how: &HowToMount,
+    mounter: Mounter,
     ready: impl FnOnce() -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -102,7 +116,7 @@ pub async fn serve(
     let mut hangup = signal(SignalKind::hangup())?;
     let access = if how.allow_other { Access::Others } else { Access::Owner };
     let runtime = tokio::runtime::Handle::current();
-    let mut mount = Mount::start(tree, mountpoint, access, runtime)?;
+    let mut mount = Mount::start(tree, mountpoint, access, mounter, runtime)?;
     tracing::info!("mounted at {}", mountpoint.display());
     if let Err(error) = ready() {
         mount.detach()?;

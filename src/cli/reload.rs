@@ -15,7 +15,7 @@ use super::color::Color;
 use super::connect::{self, Target};
 use super::open::{self, Clients, Connections, OpenTree};
 use super::watch::Watch;
-use super::{CliError, Exit, TreeSelection, logging};
+use super::{CliError, Exit, TreeSelection, confine, logging};
 use crate::fs::{Mount, MountState, inspect};
 use crate::language::STATUS_DIRECTORY;
 use crate::query::Queries;
@@ -104,6 +104,8 @@ pub struct Reloader {
     clients: Clients,
     watch: Option<Watch>,
     count: u64,
+    /// Whether only what was known at the start can be read.
+    pub confined: bool,
 }
 
 impl Reloader {
@@ -117,7 +119,7 @@ impl Reloader {
         let mut watch = if watch { Some(Watch::new()?) } else { None };
         let OpenTree { tree, targets, clients } = open::watched(selection, secret, watch.as_mut())?;
         let (selection, secret) = (selection.clone(), secret.map(str::to_owned));
-        Ok((tree, Reloader { selection, secret, targets, clients, watch, count: 0 }))
+        Ok((tree, Reloader { selection, secret, targets, clients, watch, count: 0, confined: false }))
     }
 
     /// Waits until the files that the tree was read from, or was looked for in, were saved.
@@ -141,6 +143,15 @@ impl Reloader {
         self.count += 1;
         let mut findings = String::new();
         let done = self.replace(mount, &mut findings).await;
+        let denied = match &done {
+            Err(CliError::File { path, error }) if error.kind() == ErrorKind::PermissionDenied => {
+                Some(path.clone())
+            }
+            _ => None,
+        };
+        if let Some(path) = denied.filter(|_| self.confined) {
+            findings += &confine::out_of_reach(&path);
+        }
         let tree = self.selection.tree.display();
         let outcome = match &done {
             Ok(difference) => {
@@ -165,6 +176,12 @@ impl Reloader {
     async fn replace(&mut self, mount: &mut Mount, findings: &mut String) -> Result<String, CliError> {
         let (model, report) = open::load(&self.selection.tree, &self.selection.server, self.watch.as_mut())?;
         *findings = report.render(false);
+        if self.confined
+            && let Some(path) = confine::unreadable(report.files())
+        {
+            *findings += &confine::out_of_reach(path);
+            tracing::warn!("{}", confine::out_of_reach(path).trim_end());
+        }
         logging::tell(report.render(Color::Auto.on_stderr()));
         let mut model = model.ok_or(CliError::Mistakes)?;
         let targets = connect::targets(&mut model, &self.selection.server, self.secret.as_deref())?;

@@ -1,12 +1,11 @@
 //! `astfs tree`: the whole tree, without a mount.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::pin::Pin;
 
 use clap::Args;
 
-use super::{CliError, TreeSelection, open};
+use super::{CliError, TreeSelection, open, terminal};
 use crate::parse::text;
 use crate::tree::{Kind, Node, Tree};
 
@@ -35,8 +34,7 @@ pub fn run(args: &TreeArgs) -> Result<(), CliError> {
         drawing.directory(top, String::new(), 1).await;
         let Drawing { mut output, directories, files, .. } = drawing;
         output.extend_from_slice(format!("\n{directories} directories, {files} files\n").as_bytes());
-        std::io::stdout().write_all(&output)?;
-        Ok(())
+        Ok(terminal::print(&output)?)
     })
 }
 

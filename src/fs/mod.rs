@@ -16,6 +16,7 @@ mod listers;
 mod listing;
 mod listing_reply;
 mod mount;
+mod mounter;
 mod mountpoint;
 mod notices;
 mod publish;
@@ -25,4 +26,5 @@ mod succession;
 
 pub use filesystem::TreeFilesystem;
 pub use mount::{Access, Ended, Mount, MountError};
+pub use mounter::Mounter;
 pub use mountpoint::{MountState, detach, inspect, mounts_around};

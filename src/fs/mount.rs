@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::alive::AliveFilesystem;
 use super::filesystem::TreeFilesystem;
+use super::mounter::Mounter;
 use super::mountpoint::{MountState, SOURCE, detach, inspect};
 use super::notices::{Notices, SENDERS};
 use super::publish::Publisher;
@@ -90,6 +91,7 @@ pub enum Ended {
 pub struct Mount {
     mountpoint: PathBuf,
     access: Access,
+    mounter: Mounter,
     shared: Arc<Shared>,
     following: AbortHandle,
     ended: oneshot::Receiver<Ended>,
@@ -129,7 +131,7 @@ impl Mount {
         Ok(())
     }
 
-    /// Mounts a tree. When this returns, the mount answers.
+    /// Mounts a tree, by the thread that mounts and later unmounts. When this returns, the mount answers.
     ///
     /// # Errors
     /// If the kernel or `fusermount3` refuses.
@@ -137,6 +139,7 @@ impl Mount {
         tree: Arc<Tree>,
         mountpoint: &Path,
         access: Access,
+        mounter: Mounter,
         runtime: Handle,
     ) -> Result<Mount, MountError> {
         let refused = |error| MountError::Refused { mountpoint: mountpoint.to_owned(), error };
@@ -144,7 +147,7 @@ impl Mount {
         let shared = Arc::new(Shared::new(Arc::clone(&tree), Arc::clone(&notices), runtime.clone()));
         let following = Arc::clone(&tree).follow(Box::new(Publisher(Arc::clone(&shared))));
         let filesystem = TreeFilesystem::new(Arc::clone(&shared));
-        let session = Session::new(filesystem, mountpoint, &config(access, MountOption::RO));
+        let session = mount(&mounter, filesystem, mountpoint, config(access, MountOption::RO));
         let session = session.map_err(refused)?;
         shared.connect(File::from(session.as_fd().try_clone_to_owned().map_err(refused)?));
         let (ended, kernel) = serve(session).map_err(refused)?;
@@ -156,7 +159,7 @@ impl Mount {
         }
         let following = runtime.spawn(following).abort_handle();
         let mountpoint = mountpoint.to_owned();
-        let mut mount = Mount { mountpoint, access, shared, following, ended, alive: None };
+        let mut mount = Mount { mountpoint, access, mounter, shared, following, ended, alive: None };
         if let Err(error) = mount.start_alive(tree) {
             // what was mounted so far is of no use to whoever is told that it failed
             let _ = mount.detach();
@@ -212,7 +215,7 @@ impl Mount {
         for (name, directory) in directories {
             let mountpoint = self.mountpoint.join(&name);
             let filesystem = AliveFilesystem::new(Arc::clone(&mounts.alive), directory, runtime.clone());
-            let session = Session::new(filesystem, &mountpoint, &config(self.access, MountOption::RW));
+            let session = mount(&self.mounter, filesystem, &mountpoint, config(self.access, MountOption::RW));
             match session.and_then(serve) {
                 Ok((ended, _)) => {
                     mounts.names.push(name);
@@ -231,7 +234,7 @@ impl Mount {
         mounts.following.abort();
         for name in mounts.names {
             let mountpoint = self.mountpoint.join(name);
-            if let Err(error) = detach(&mountpoint) {
+            if let Err(error) = take_away(&self.mounter, &mountpoint) {
                 tracing::warn!("{} stays mounted: {error}", mountpoint.display());
             }
         }
@@ -255,8 +258,13 @@ impl Mount {
     /// # Errors
     /// If it cannot be taken away.
     pub fn detach(&self) -> io::Result<()> {
-        detach(&self.mountpoint)
+        take_away(&self.mounter, &self.mountpoint)
     }
+}
+
+fn take_away(mounter: &Mounter, mountpoint: &Path) -> io::Result<()> {
+    let mountpoint = mountpoint.to_owned();
+    mounter.run(move || detach(&mountpoint))?
 }
 
 /// How the tree, or a directory of it, is mounted.
@@ -278,6 +286,17 @@ fn config(access: Access, writing: MountOption) -> Config {
     };
     config.n_threads = Some(SESSION_THREADS);
     config
+}
+
+/// Mounts a filesystem, by the thread that may.
+fn mount<F: Filesystem + 'static>(
+    mounter: &Mounter,
+    filesystem: F,
+    mountpoint: &Path,
+    config: Config,
+) -> io::Result<Session<F>> {
+    let mountpoint = mountpoint.to_owned();
+    mounter.run(move || Session::new(filesystem, mountpoint, &config))?
 }
 
 /// Serves what is mounted on threads of its own; gives how that ends, and the way to tell the kernel what it

@@ -83,6 +83,7 @@ codes! {
     Error NoTree "no-tree",
     Error NotToml "not-toml",
     Error NothingTested "nothing-tested",
+    Warning PlainConnection "plain-connection",
     Error QueryInEvent "query-in-event",
     Error RepeatedCase "repeated-case",
     Error RepeatedVariable "repeated-variable",

@@ -2,6 +2,8 @@
 //!
 //! An expression borrows from the environment it was compiled in, so both are kept together.
 
+#![allow(unsafe_code, reason = "self_cell writes what keeps both together, and proves it sound")]
+
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 

@@ -105,6 +105,19 @@ pub const SERVER: &[Key] = &[
         Takes::Word(|| LOGINS.to_vec()),
         "Whether the secret goes over the wire (plain) or an answer to a challenge (md5)",
     ),
+    key(
+        "tls",
+        Takes::Either(&[Takes::Flag, Takes::Keys(TLS)]),
+        "Whether and how the connection is encrypted",
+    ),
+];
+
+/// `tls`.
+pub const TLS: &[Key] = &[
+    key("ca", Takes::Text, "A file with the certificates of the authorities that are believed (PEM)"),
+    key("server_name", Takes::Text, "The name that the server's certificate is for"),
+    key("certificate", Takes::Text, "A file with our own certificate (PEM)"),
+    key("key", Takes::Text, "The file with its key (PEM)"),
 ];
 
 /// How a secret can be proved.

@@ -216,6 +216,7 @@ impl Loader {
             declared.read(&mut self.reader, value);
         }
         self.servers = declared.finish();
+        declared.warn_of_plain(&mut self.reader, &self.servers);
         for (part, value) in defaults.iter().rev() {
             self.reader.source = Arc::clone(&part.source);
             let base = self.defaults.clone();

@@ -46,8 +46,9 @@ pub(crate) use keys::{Key, Takes, key};
 pub use library::print;
 pub use load::{LoadOptions, load};
 pub use model::{
-    Attributes, Content, Defaults, Entry, EventLog, Format, Model, OnError, Printed, Query, QueryId,
-    Question, Records, Refresh, SecretSource, ServerAddress, ServerId, Trigger, Variable, VariableId, Write,
+    Attributes, Content, Defaults, Encryption, Entry, EventLog, Format, Model, OnError, Printed, Query,
+    QueryId, Question, Records, Refresh, SecretSource, ServerAddress, ServerId, Trigger, Variable,
+    VariableId, Write,
 };
 pub use name::{escape, escape_between, fit, is_cut, is_escaped};
 pub use origin::{Argument, Authorization, Origin};

@@ -14,6 +14,7 @@ use super::origin::Origin;
 use super::path::{Pattern, Segment};
 use super::source::{Place, TreeSource};
 use super::templates::{Expression, TemplateName, Templates};
+use crate::ami::TlsFiles;
 use crate::data::Provider;
 use crate::parse::Parser;
 
@@ -110,6 +111,17 @@ pub struct ServerAddress {
     pub secret: Option<SecretSource>,
     /// Whether the secret itself goes over the wire, instead of an MD5 answer to a challenge.
     pub plain_login: Option<bool>,
+    /// How the connection is encrypted, if anything is said of it.
+    pub encryption: Option<Encryption>,
+}
+
+/// What `tls` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encryption {
+    /// Not encrypted, and that is meant.
+    Plain,
+    /// By TLS.
+    Tls(TlsFiles),
 }
 
 /// Where a secret comes from.

@@ -1,6 +1,10 @@
 //! `[server]` and `[defaults]`.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+
 use indexmap::IndexMap;
+use rustls::pki_types::ServerName;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -8,8 +12,9 @@ use super::code::Code;
 use super::diagnostic::suggestion;
 use super::document::{Reader, Section, Text, integer};
 use super::keys;
-use super::model::{Attributes, Defaults, OnError, SecretSource, ServerAddress};
-use super::source::{Span, TreeSource};
+use super::model::{Attributes, Defaults, Encryption, OnError, SecretSource, ServerAddress};
+use super::source::{Place, Span, TreeSource};
+use crate::ami::{Address, TlsFiles};
 
 /// Keeps a secret that stands in the file out of every report. In a file that is not TOML, whatever
 /// follows `secret =` on its line counts as one.
@@ -65,6 +70,8 @@ pub struct DeclaredServers {
     all: Option<ServerAddress>,
     /// Several by their names, each without what holds for all.
     named: IndexMap<String, ServerAddress>,
+    /// Where the addresses stand that count, by the names of their servers; empty for all.
+    addresses: HashMap<String, Place>,
 }
 
 impl DeclaredServers {
@@ -80,6 +87,7 @@ impl DeclaredServers {
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
         self.all = Some(server(reader, "[server]", &own, self.all.take().unwrap_or_default()));
+        self.note_address(reader, "", &own);
         for (name, value) in table.iter().filter(|(key, value)| is_named(key.get_ref(), value)) {
             let Some(table) = value.get_ref().as_table() else { continue };
             let is_part = |character: char| character.is_ascii_alphanumeric() || "_-.".contains(character);
@@ -92,23 +100,45 @@ impl DeclaredServers {
             let title = format!("[server.{}]", name.get_ref());
             let base = self.named.shift_remove(&**name.get_ref()).unwrap_or_default();
             let declared = server(reader, &title, table, base);
+            self.note_address(reader, name.get_ref(), table);
             self.named.insert(name.get_ref().to_string(), declared);
         }
     }
 
-    /// The servers by their names; that of a plain `[server]` has an empty one.
-    pub fn finish(self) -> IndexMap<String, ServerAddress> {
-        if self.named.is_empty() {
-            return self.all.into_iter().map(|server| (String::new(), server)).collect();
+    fn note_address(&mut self, reader: &Reader, name: &str, table: &DeTable<'_>) {
+        if let Some(address) = table.get("address") {
+            self.addresses.insert(name.to_owned(), reader.place(address.span()));
         }
-        let all = self.all.unwrap_or_default();
+    }
+
+    /// Warns of what would go over a network as it is.
+    pub fn warn_of_plain(&self, reader: &mut Reader, servers: &IndexMap<String, ServerAddress>) {
+        for (name, server) in servers.iter().filter(|(_, server)| server.encryption.is_none()) {
+            let address = server.address.as_deref().and_then(|address| address.parse::<Address>().ok());
+            let Some(address) = address.filter(|address| !address.is_loopback()) else { continue };
+            let Some(place) = self.addresses.get(name).or_else(|| self.addresses.get("")) else { continue };
+            let message = format!("the connection to {address} is not encrypted");
+            let help = "set `tls = true` and port 5039 if its manager.conf has `tlsenable`, or `tls = false` if the \
+                        network is trusted";
+            let label = "whoever is on the way reads and changes what goes through";
+            reader.finding_at(Code::PlainConnection, place.clone(), message, label, Some(help.into()));
+        }
+    }
+
+    /// The servers by their names; that of a plain `[server]` has an empty one.
+    pub fn finish(&self) -> IndexMap<String, ServerAddress> {
+        if self.named.is_empty() {
+            return self.all.iter().cloned().map(|server| (String::new(), server)).collect();
+        }
+        let all = self.all.clone().unwrap_or_default();
         let filled = |server: ServerAddress| ServerAddress {
             address: server.address.or_else(|| all.address.clone()),
             user: server.user.or_else(|| all.user.clone()),
             secret: server.secret.or_else(|| all.secret.clone()),
             plain_login: server.plain_login.or(all.plain_login),
+            encryption: server.encryption.or_else(|| all.encryption.clone()),
         };
-        self.named.into_iter().map(|(name, server)| (name, filled(server))).collect()
+        self.named.iter().map(|(name, server)| (name.clone(), filled(server.clone()))).collect()
     }
 }
 
@@ -149,7 +179,44 @@ fn server(reader: &mut Reader, title: &str, table: &DeTable<'_>, base: ServerAdd
         user: section.text(reader, "user").map(|text| text.value).or(base.user),
         secret: section.get("secret").and_then(|value| secret(reader, value)).or(base.secret),
         plain_login,
+        encryption: section.get("tls").and_then(|value| encryption(reader, value)).or(base.encryption),
     }
+}
+
+/// What `tls` says: whether, or with which files.
+fn encryption(reader: &mut Reader, value: &Spanned<DeValue<'_>>) -> Option<Encryption> {
+    match value.get_ref() {
+        DeValue::Boolean(true) => return Some(Encryption::Tls(TlsFiles::default())),
+        DeValue::Boolean(false) => return Some(Encryption::Plain),
+        DeValue::Table(_) => {}
+        _ => {
+            reader.wrong_type("`tls`", "true, false or a table", value);
+            return None;
+        }
+    }
+    let table = reader.table("`tls`", value)?;
+    let section = Section::open(reader, "`tls`", table, keys::TLS);
+    let server_name = section.text(reader, "server_name");
+    if let Some(Text { value, span }) = &server_name
+        && ServerName::try_from(value.as_str()).is_err()
+    {
+        let message = format!("`{value}` is no name that a certificate can be for");
+        let help =
+            Some("give the host name, or the IP address, that stands in the server's certificate".into());
+        reader.finding(Code::InvalidAddress, span.clone(), message, "not a name", help);
+    }
+    let path =
+        |reader: &mut Reader, key: &str| section.text(reader, key).map(|text| PathBuf::from(text.value));
+    let (certificate, key) = (path(reader, "certificate"), path(reader, "key"));
+    for (there, name, other) in [(&certificate, "certificate", &key), (&key, "key", &certificate)] {
+        if let (Some(_), None, Some(stands)) = (there, other, section.key(name)) {
+            let help = Some("a certificate is shown with its key: give both".into());
+            let message = format!("`{name}` of `tls` has no meaning by itself");
+            reader.finding(Code::MisplacedKey, stands.span(), message, "the other is missing", help);
+        }
+    }
+    let ca = path(reader, "ca");
+    Some(Encryption::Tls(TlsFiles { ca, server_name: server_name.map(|text| text.value), certificate, key }))
 }
 
 /// Reads where a secret comes from.

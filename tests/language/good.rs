@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use astfs::ami::TlsFiles;
 use astfs::language::{
-    Content, Entry, Format, LoadOptions, Model, OnError, Origin, Printed, Query, Question, SecretSource,
-    Segment, load,
+    Content, Encryption, Entry, Format, LoadOptions, Model, OnError, Origin, Printed, Query, Question,
+    SecretSource, Segment, load,
 };
 use astfs::parse::Parser;
 
@@ -66,6 +67,13 @@ fn every_key_has_its_effect() {
     assert_eq!(server.address.as_deref(), Some("[::1]:5038"));
     assert_eq!(server.secret, Some(SecretSource::File("/etc/astfs/secret".into())));
     assert_eq!(server.plain_login, Some(true));
+    let files = TlsFiles {
+        ca: Some("/etc/astfs/ca.pem".into()),
+        server_name: Some("pbx.example".into()),
+        certificate: Some("/etc/astfs/own.pem".into()),
+        key: Some("/etc/astfs/own.key".into()),
+    };
+    assert_eq!(server.encryption, Some(Encryption::Tls(files)));
     assert_eq!((model.defaults.mode, model.defaults.dir_mode), (0o440, 0o550));
     assert_eq!((model.defaults.uid, model.defaults.gid), (Some(0), Some(7)));
     assert_eq!(model.defaults.ttl, Duration::from_millis(1500));

@@ -10,10 +10,11 @@ const SEMANTICS: &str = include_str!("../../docs/semantics.md");
 
 /// The tables of a tree file: the heading below which their keys are explained, and where the schema, which
 /// is made of the keys that the program takes, has them.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 12] = [
     ("# The tree file", ""),
     ("## `[server]`", "/properties/server"),
     ("## `[server]`", "/properties/server/properties/secret/anyOf/0"),
+    ("### `tls`", "/properties/server/properties/tls/anyOf/1"),
     ("## `[defaults]`", "/properties/defaults"),
     ("## `[query.NAME]`: where data comes from", "/properties/query/additionalProperties"),
     ("### When a result is asked again", "/properties/query/additionalProperties/properties/refresh"),

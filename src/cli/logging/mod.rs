@@ -83,6 +83,13 @@ pub fn flush() {
     }
 }
 
+/// Has the thread that writes lines do something first, if there is one.
+pub fn on_its_thread(job: impl FnOnce() + Send + 'static) {
+    if let Some((queue, _)) = UNWAITED.get() {
+        queue.run(job);
+    }
+}
+
 fn write(text: &[u8]) {
     match UNWAITED.get() {
         Some((queue, _)) => queue.put(text),

@@ -28,6 +28,8 @@ struct Text {
     bytes: Vec<u8>,
     /// Dropped when it is written, or cannot be.
     done: Option<SyncSender<()>>,
+    /// To be done by the thread that writes.
+    job: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Queue {
@@ -47,6 +49,13 @@ impl Queue {
     /// Has a text written some time; if there is no room, it is lost, and counted.
     pub fn put(&self, text: &[u8]) {
         self.try_put(text, None);
+    }
+
+    /// Has the thread do something, after what was put before; waits for room.
+    pub fn run(&self, job: impl FnOnce() + Send + 'static) {
+        let text = Text { lost: 0, bytes: Vec::new(), done: None, job: Some(Box::new(job)) };
+        // without the thread there is nobody to do it
+        let _ = self.waiting.send(text);
     }
 
     /// Waits until all is written that was put before, for a second at most.
@@ -69,7 +78,7 @@ impl Queue {
     /// Whether there was room.
     fn try_put(&self, text: &[u8], done: Option<SyncSender<()>>) -> bool {
         let lost = self.lost.swap(0, Ordering::Relaxed);
-        let put = self.waiting.try_send(Text { lost, bytes: text.to_vec(), done }).is_ok();
+        let put = self.waiting.try_send(Text { lost, bytes: text.to_vec(), done, job: None }).is_ok();
         if !put {
             self.lost.fetch_add(lost + lines(text), Ordering::Relaxed);
         }
@@ -91,6 +100,9 @@ fn write_all(texts: &Receiver<Text>, place: &mut impl Write, counted: &impl Fn()
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
+        if let Some(job) = text.job {
+            job();
+        }
         lost += text.lost;
         if lost > 0 {
             let gap = format!("astfs: {lost} lines are missing here: they could not be written\n");
