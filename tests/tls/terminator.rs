@@ -37,10 +37,11 @@ impl Terminator {
                     match acceptor {
                         None => pass(client, target).await,
                         // a client that is not accepted, or does not accept, is gone
-                        Some(acceptor) => match acceptor.accept(client).await {
-                            Ok(client) => pass(client, target).await,
-                            Err(_) => {}
-                        },
+                        Some(acceptor) => {
+                            if let Ok(client) = acceptor.accept(client).await {
+                                pass(client, target).await;
+                            }
+                        }
                     }
                 });
             }
