@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use super::machine::{Driver, Machine};
+use crate::ami::Address;
 use crate::cli::demo::SHIPPED;
 
 const GENERAL: &str = include_str!("general.toml");
 const PJSIP: &str = include_str!("pjsip.toml");
 /// Where a part of the shipped tree begins, behind what it says of itself.
+/// What is said of a connection that leaves the machine.
+const UNENCRYPTED: &str = "tls     = false    # true needs tlsenable in manager.conf\n";
 const FIRST_HEADING: &str = "# ----";
 const TREE: &str = "[tree]\n";
 
@@ -60,6 +63,7 @@ pub fn compose(machine: &Machine, connection: &Connection<'_>) -> String {
         _ => "Which channel drivers this Asterisk has is not known: delete what it has not.".to_owned(),
     };
     let version = machine.version.as_deref().unwrap_or("an Asterisk whose version is not known");
+    let is_near = connection.address.parse::<Address>().is_ok_and(|address| address.is_loopback());
     let quoted = |text: &str| toml::Value::from(text).to_string();
     let tables: Vec<&str> = parts.iter().map(|part| part.tables.as_str()).collect();
     let paths: Vec<&str> = parts.iter().map(|part| part.paths.as_str()).collect();
@@ -67,11 +71,12 @@ pub fn compose(machine: &Machine, connection: &Connection<'_>) -> String {
         "# The tree of a machine with {version}, written by `astfs init`; yours from here on.\n\
          # {found}\n\
          # `astfs check` tells every mistake in it.\n\n\
-         [server]\naddress = {address}\nuser    = {user}\nsecret  = {{ file = {secret} }}\n\n\
+         [server]\naddress = {address}\nuser    = {user}\nsecret  = {{ file = {secret} }}\n{tls}\n\
          {tables}\n\n\
          # ---- the tree ---------------------------------------------------------------------------------\n\n\
          [tree]\n\"config\" = {{ symlink = {config} }}\n\n{paths}\n",
         address = quoted(connection.address),
+        tls = if is_near { "" } else { UNENCRYPTED },
         user = quoted(connection.user),
         secret = quoted(&connection.secret.to_string_lossy()),
         tables = tables.join("\n\n"),
