@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::Instant;
 
 use super::queries::Queries;
@@ -21,26 +21,42 @@ const AFTERWARDS: Duration = Duration::from_millis(100);
 /// So many such events are remembered; what more of them concern is looked at again as a whole.
 const EARLY: usize = 10_000;
 
+/// Events on their way to those whom they concern. Whoever follows them next goes on where this one ended.
+#[derive(Default)]
+pub struct Incoming {
+    events: Option<Receiver<Arc<Message>>>,
+    /// What is to be looked at once more, and when.
+    early: VecDeque<(Instant, Arc<Message>)>,
+}
+
 impl Queries {
     /// Follows these events of a server until it is gone, marking as stale what they concern.
-    pub(super) async fn follow_events(
-        self: &Arc<Self>,
-        server: ServerId,
-        mut events: Receiver<Arc<Message>>,
-    ) {
+    pub(super) async fn follow_events(self: &Arc<Self>, server: ServerId, events: Receiver<Arc<Message>>) {
         let connection = &self.connections[server.0];
         let concerned = self.concerned_by_events(server);
-        let mut early: VecDeque<(Instant, Arc<Message>)> = VecDeque::new();
+        // once the model before this one follows no more
+        let mut incoming = connection.incoming.lock().await;
+        let Incoming { events: following, early } = &mut *incoming;
+        let mut left = following.take();
+        let events = following.insert(events);
         loop {
             connection.early.store(early.len(), Ordering::Relaxed);
             let due = early.front().map(|(due, _)| *due);
-            let received = tokio::select! {
-                received = events.recv() => received,
-                () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    if let Some((_, event)) = early.pop_front() {
-                        self.meet_all(&concerned, &event);
+            // what was left comes first; part of it comes twice, which does no harm
+            let received = match left.as_mut().map(Receiver::try_recv) {
+                Some(Ok(event)) => Ok(event),
+                Some(Err(TryRecvError::Lagged(lost))) => Err(RecvError::Lagged(lost)),
+                Some(Err(TryRecvError::Empty | TryRecvError::Closed)) | None => {
+                    left = None;
+                    tokio::select! {
+                        received = events.recv() => received,
+                        () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                            if let Some((_, event)) = early.pop_front() {
+                                self.meet_all(&concerned, &event);
+                            }
+                            continue;
+                        }
                     }
-                    continue;
                 }
             };
             match received {

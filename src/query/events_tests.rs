@@ -1,6 +1,6 @@
 //! What events make stale, and what is asked after them.
 
-use super::super::recorded::{Recorded, queries, reading};
+use super::super::recorded::{Recorded, model, queries, reading};
 use super::super::tests::{DEADLINE, PEERS, SIPPEERS, json};
 use super::super::{Bindings, Manner, Reads};
 use super::*;
@@ -158,6 +158,35 @@ async fn what_the_server_tells_before_it_is_so_is_asked_again_afterwards() {
     tokio::time::sleep(2 * AFTERWARDS).await;
     json(&queries, "peers").await.unwrap();
     assert_eq!(server.asked(), ["SIPshowpeer 6001"], "what is told when it is so is asked once");
+    followed.abort();
+}
+
+#[tokio::test]
+async fn what_one_model_left_unread_or_had_to_look_at_again_the_next_one_does() {
+    let server = Recorded::new();
+    server.answers("SIPpeers", SIPPEERS);
+    shows(&server, "6001", "10.0.0.1");
+    let mut queries = queries(ONE, &server);
+    let mut followed = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| false)));
+    json(&queries, "peers").await.unwrap();
+    for (event, address) in [("Registered", "10.0.0.2"), ("Unregistered", "-none-")] {
+        server.emits(&format!("PeerStatus\r\nPeer: SIP/6001\r\nPeerStatus: {event}"));
+        if event == "Unregistered" {
+            // it is looked at now, and the server has not come to it
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            json(&queries, "peers").await.unwrap();
+        }
+        queries = queries.succeeded_by(model(ONE).succeed(queries.model()), &[]);
+        let following = tokio::spawn(Arc::clone(&queries).follow(Box::new(|_| false)));
+        std::mem::replace(&mut followed, following).abort();
+        shows(&server, "6001", address);
+        let told = async {
+            while !json(&queries, "peers").await.unwrap().contains(address) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, told).await.expect(event);
+    }
     followed.abort();
 }
 
