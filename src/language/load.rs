@@ -7,6 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use toml::de::DeTable;
 
+use super::address::ServerAddress;
 use super::check::FixedLink;
 use super::code::Code;
 use super::diagnostic::{Report, suggestion};
@@ -14,7 +15,7 @@ use super::document::{Reader, Section, Text};
 use super::files::TemplateFiles;
 use super::fleet;
 use super::keys;
-use super::model::{Defaults, Model, Query, QueryId, ServerAddress};
+use super::model::{Defaults, Model, Query, QueryId};
 use super::parts::{Parts, Table};
 use super::path::Pattern;
 use super::server::DeclaredServers;

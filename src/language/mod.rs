@@ -3,6 +3,7 @@
 //! What leaves this module is complete: names are resolved, templates compiled, paths parsed. The
 //! layers above never meet a mistake that could have been found by reading the file.
 
+mod address;
 mod alive;
 mod check;
 mod code;
@@ -36,6 +37,7 @@ mod value;
 mod variable;
 mod words;
 
+pub use address::{Encryption, SecretSource, ServerAddress};
 pub use check::STATUS_DIRECTORY;
 pub use code::Code;
 pub use compiled::CompiledExpression;
@@ -46,9 +48,8 @@ pub(crate) use keys::{Key, Takes, key};
 pub use library::print;
 pub use load::{LoadOptions, load};
 pub use model::{
-    Attributes, Content, Defaults, Encryption, Entry, EventLog, Format, Model, OnError, Printed, Query,
-    QueryId, Question, Records, Refresh, SecretSource, ServerAddress, ServerId, Trigger, Variable,
-    VariableId, Write,
+    Attributes, Content, Defaults, Entry, EventLog, Format, Model, OnError, Printed, Query, QueryId,
+    Question, Records, Refresh, ServerId, Trigger, Variable, VariableId, Write,
 };
 pub use name::{escape, escape_between, fit, is_cut, is_escaped};
 pub use origin::{Argument, Authorization, Origin};

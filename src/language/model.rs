@@ -10,11 +10,11 @@ use encoding_rs::Encoding;
 use indexmap::{IndexMap, IndexSet};
 use regex::Regex;
 
+use super::address::ServerAddress;
 use super::origin::Origin;
 use super::path::{Pattern, Segment};
 use super::source::{Place, TreeSource};
 use super::templates::{Expression, TemplateName, Templates};
-use crate::ami::TlsFiles;
 use crate::data::Provider;
 use crate::parse::Parser;
 
@@ -99,51 +99,6 @@ pub struct ServerId(pub usize);
 /// An index into [`Model::variables`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VariableId(pub usize);
-
-/// How to reach the server.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServerAddress {
-    /// `host:port`.
-    pub address: Option<String>,
-    /// The manager user.
-    pub user: Option<String>,
-    /// Where the secret comes from.
-    pub secret: Option<SecretSource>,
-    /// Whether the secret itself goes over the wire, instead of an MD5 answer to a challenge.
-    pub plain_login: Option<bool>,
-    /// How the connection is encrypted, if anything is said of it.
-    pub encryption: Option<Encryption>,
-}
-
-/// What `tls` says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Encryption {
-    /// Not encrypted, and that is meant.
-    Plain,
-    /// By TLS.
-    Tls(TlsFiles),
-}
-
-/// Where a secret comes from.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub enum SecretSource {
-    /// An environment variable.
-    Environment(String),
-    /// The first line of a file.
-    File(PathBuf),
-    /// Stands in the tree file itself.
-    Literal(String),
-}
-
-impl std::fmt::Debug for SecretSource {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            SecretSource::Environment(name) => write!(formatter, "Environment({name:?})"),
-            SecretSource::File(path) => write!(formatter, "File({path:?})"),
-            SecretSource::Literal(_) => formatter.write_str("Literal(***)"),
-        }
-    }
-}
 
 /// What holds where an entry or a query says nothing else.
 #[derive(Debug, Clone)]

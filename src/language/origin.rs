@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::address::SecretSource;
 use super::code::Code;
 use super::document::{Section, Text};
 use super::keys;
 use super::load::Loader;
-use super::model::SecretSource;
 use super::query::Sent;
 use super::server;
 use super::source::Span;

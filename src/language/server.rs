@@ -8,11 +8,12 @@ use rustls::pki_types::ServerName;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::address::{Encryption, SecretSource, ServerAddress};
 use super::code::Code;
 use super::diagnostic::suggestion;
 use super::document::{Reader, Section, Text, integer};
 use super::keys;
-use super::model::{Attributes, Defaults, Encryption, OnError, SecretSource, ServerAddress};
+use super::model::{Attributes, Defaults, OnError};
 use super::source::{Place, Span, TreeSource};
 use crate::ami::{Address, TlsFiles};
 

@@ -10,8 +10,7 @@ use super::queries::Queries;
 use super::reads::{Reads, Unready};
 use super::scope::{Bindings, Scope};
 use crate::ami::Action;
-use crate::language::{Question, ServerId, TemplateName, Write};
-use crate::parse::text;
+use crate::language::{Question, ServerId, Write};
 
 /// What the server said to an input.
 #[derive(Debug)]
@@ -36,27 +35,8 @@ impl Queries {
         bindings: &Bindings,
         reads: &Reads,
     ) -> Result<Action, Unready> {
-        let render = |template: &TemplateName| -> Result<Vec<u8>, Unready> {
-            let scope = Scope::new(self, bindings, reads).with("input", input.into());
-            let rendered = self.model().templates.render(template, scope.context());
-            let rendered = rendered.map_err(|error| self.template_error(place, &error, reads))?;
-            Ok(text::encode(&rendered).into_owned())
-        };
-        let unsendable = |error| Unready::Failed(QueryError::Unsendable { query: place.into(), error });
-        match &write.question {
-            Question::Command(command) => Action::command(render(command)?).map_err(unsendable),
-            Question::Action { name, headers } => {
-                let mut action = Action::new(render(name)?).map_err(unsendable)?;
-                for (header, value) in headers {
-                    action = action.with(header, render(value)?).map_err(unsendable)?;
-                }
-                Ok(action)
-            }
-            _ => {
-                let message = "does nothing".to_owned();
-                Err(QueryError::Template { place: place.into(), message }.into())
-            }
-        }
+        let scope = Scope::new(self, bindings, reads).with("input", input.into());
+        self.action(place, &write.question, &scope, reads)
     }
 
     /// Sends an action for its effect.

@@ -56,7 +56,10 @@ impl Queries {
     ) -> Result<Inquiry, Unready> {
         match &query.question {
             Question::Origin(origin) => self.request(query, origin, bindings, reads).map(Inquiry::Request),
-            _ => self.action(query, bindings, reads).map(Inquiry::Action),
+            question => {
+                let scope = Scope::new(self, bindings, reads);
+                self.action(&query.name, question, &scope, reads).map(Inquiry::Action)
+            }
         }
     }
 

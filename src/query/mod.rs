@@ -6,6 +6,7 @@
 //! it again. So a reader never waits, what it depended on is known exactly, and a question is asked
 //! because somebody needed it, once, however many wait for it.
 
+mod action;
 mod agenda;
 mod ask;
 mod asking;

@@ -18,13 +18,10 @@ use super::server::Server;
 use super::snapshot::Snapshot;
 use super::standing::Counters;
 use super::table::Table;
-use crate::ami::Action;
 use crate::language::{
-    Expression, Model, Query, QueryId, Question, ServerId, Succession, TemplateName, error_text,
-    from_template,
+    Expression, Model, Query, QueryId, Question, ServerId, Succession, error_text, from_template,
 };
 use crate::origin::{Local, Origins};
-use crate::parse::text;
 use crate::parse::value::Shapes;
 
 /// How often a computation may find that it needs one more answer, before that is taken for endless.
@@ -33,10 +30,6 @@ const ROUNDS: usize = 32;
 /// Of so many records it is remembered what was computed for them: the files of one are mostly read
 /// together.
 const RECENT: usize = 64;
-
-/// What stands before a filter where nothing is searched for: `data get` (Asterisk 13, 14) takes its
-/// arguments by place, and ignores a search that does not begin with the provider's name.
-const SEARCH_ALL: &[u8] = b" 1=1";
 
 /// Every query of a tree, with the latest results.
 pub struct Queries {
@@ -350,55 +343,6 @@ impl Queries {
                 }
                 reads.use_cell(&cell, stamp);
                 Ok((cell, outcome?))
-            }
-        }
-    }
-
-    /// The AMI action that asks a query.
-    pub(super) fn action(
-        self: &Arc<Self>,
-        query: &Query,
-        bindings: &Bindings,
-        reads: &Reads,
-    ) -> Result<Action, Unready> {
-        let render = |template: &TemplateName| -> Result<Vec<u8>, Unready> {
-            let context = Scope::new(self, bindings, reads).context();
-            let rendered = self.model.templates.render(template, context);
-            let rendered = rendered.map_err(|error| self.template_error(&query.name, &error, reads))?;
-            Ok(text::encode(&rendered).into_owned())
-        };
-        let unsendable =
-            |error| Unready::Failed(QueryError::Unsendable { query: query.name.as_str().into(), error });
-        match &query.question {
-            Question::Command(command) => Action::command(render(command)?).map_err(unsendable),
-            Question::Data { path, search, filter, .. } => {
-                let mut command = b"data get ".to_vec();
-                command.extend(render(path)?);
-                if let Some(search) = search {
-                    command.push(b' ');
-                    command.extend(render(search)?);
-                } else if filter.is_some() {
-                    command.extend(SEARCH_ALL);
-                }
-                if let Some(filter) = filter {
-                    command.push(b' ');
-                    command.extend(render(filter)?);
-                }
-                Action::command(command).map_err(unsendable)
-            }
-            Question::Action { name, headers } => {
-                let mut action = Action::new(render(name)?).map_err(unsendable)?;
-                for (header, value) in headers {
-                    action = action.with(header, render(value)?).map_err(unsendable)?;
-                }
-                Ok(action)
-            }
-            _ => {
-                let error = QueryError::Template {
-                    place: query.name.as_str().into(),
-                    message: "asks nothing itself".into(),
-                };
-                Err(error.into())
             }
         }
     }
