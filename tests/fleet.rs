@@ -64,19 +64,49 @@ fn at(name: &str, server: &Simulated) -> [String; 2] {
     ["--server".into(), format!("{name}={}", server.address())]
 }
 
+/// The tree with the servers' addresses in it.
+fn tree_of(north: &Simulated, south: &Simulated) -> String {
+    let with = |text: String, name: &str, server: &Simulated| {
+        let table = format!("[server.{name}]\n");
+        text.replace(&table, &format!("{table}address = \"{}\"\n", server.address()))
+    };
+    with(with(TREE.to_owned(), "north", north), "south", south)
+}
+
 fn mount(tree: &Path, arguments: &[String]) -> Mounted {
     Mounted::start(tree, arguments, &[("ASTFS_SECRET", "secret")]).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// Two servers, mounted.
+struct Fleet {
+    north: Simulated,
+    south: Simulated,
+    mounted: Mounted,
+    _tree: TreeFile,
+}
+
+impl Fleet {
+    /// With 3 and 5 peers; none where this machine cannot mount.
+    fn start() -> Option<Fleet> {
+        if !fuse_available() {
+            return None;
+        }
+        let (north, south) = (server(Version::Asterisk16, 3), server(Version::Asterisk16, 5));
+        let tree = TreeFile::new(TREE);
+        let mounted = mount(&tree.path(), &[at("north", &north), at("south", &south)].concat());
+        Some(Fleet { north, south, mounted, _tree: tree })
+    }
+}
+
+/// A file's text, or why it cannot be read.
+fn read(mounted: &Mounted, path: &str) -> String {
+    fs::read_to_string(mounted.join(path)).unwrap_or_else(|error| error.to_string())
+}
+
 #[test]
 fn each_server_has_its_own_tree_and_its_own_events() {
-    if !fuse_available() {
-        return;
-    }
-    let (north, south) = (server(Version::Asterisk16, 3), server(Version::Asterisk16, 5));
-    let tree = TreeFile::new(TREE);
-    let mounted = mount(&tree.path(), &[at("north", &north), at("south", &south)].concat());
-    let read = |path: &str| fs::read_to_string(mounted.join(path)).unwrap_or_else(|error| error.to_string());
+    let Some(Fleet { north, south, mounted, _tree }) = Fleet::start() else { return };
+    let read = |path: &str| read(&mounted, path);
     assert!(wait_until(PATIENCE, || read("total") == "3 5 "), "{}", read("total"));
     assert_eq!(read("north/named").trim(), "north has 3");
     assert_eq!(read("south/named").trim(), "south has 5");
@@ -97,13 +127,8 @@ fn each_server_has_its_own_tree_and_its_own_events() {
 
 #[test]
 fn a_server_that_is_down_is_linked_as_such_and_the_others_go_on() {
-    if !fuse_available() {
-        return;
-    }
-    let (north, south) = (server(Version::Asterisk16, 3), server(Version::Asterisk16, 5));
-    let tree = TreeFile::new(TREE);
-    let mounted = mount(&tree.path(), &[at("north", &north), at("south", &south)].concat());
-    let read = |path: &str| fs::read_to_string(mounted.join(path)).unwrap_or_else(|error| error.to_string());
+    let Some(Fleet { north, south, mounted, _tree }) = Fleet::start() else { return };
+    let read = |path: &str| read(&mounted, path);
     let down = || {
         let listed = fs::read_dir(mounted.join("_down")).expect("the directory can be read");
         listed
@@ -160,19 +185,13 @@ fn another_address_of_one_server_reconnects_only_that() {
     }
     let (north, south, other) =
         (server(Version::Asterisk16, 3), server(Version::Asterisk16, 5), server(Version::Asterisk16, 7));
-    let text_with = |south: &Simulated| {
-        let at =
-            |name: &str, server: &Simulated| format!("[server.{name}]\naddress = \"{}\"\n", server.address());
-        TREE.replace("[server.north]\n", &at("north", &north))
-            .replace("[server.south]\n", &at("south", south))
-    };
-    let tree = TreeFile::new(&text_with(&south));
+    let tree = TreeFile::new(&tree_of(&north, &south));
     let mounted = mount(&tree.path(), &[]);
-    let read = |path: &str| fs::read_to_string(mounted.join(path)).unwrap_or_else(|error| error.to_string());
+    let read = |path: &str| read(&mounted, path);
     assert!(wait_until(PATIENCE, || read("total") == "3 5 "), "{}", read("total"));
     let inode = || fs::metadata(mounted.join("north/peer1/codecs")).expect("it is there").ino();
     let (before, asked, connections) = (inode(), north.questions().len(), north.connections());
-    fs::write(tree.path(), text_with(&other)).expect("the tree file is written");
+    fs::write(tree.path(), tree_of(&north, &other)).expect("the tree file is written");
     let reloaded = run_within(PATIENCE, astfs().arg("reload").arg(mounted.path()));
     assert!(reloaded.status.success(), "{}", text(&reloaded.stderr));
     assert!(wait_until(PATIENCE, || read("total") == "3 7 "), "{}", read("total"));
@@ -194,27 +213,18 @@ fn the_shipped_fleet_has_the_shipped_tree_below_each_server() {
     };
     // the directories of states besides
     assert!(wait_until(PATIENCE, || friends("north") >= 4 && friends("south") >= 2));
-    let totals = || fs::read_to_string(mounted.join("totals")).unwrap_or_else(|error| error.to_string());
-    let rows = || {
-        totals().lines().skip(1).map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
-    };
-    let wanted: Vec<Vec<String>> =
-        [["north", "4"], ["south", "2"]].map(|row| row.map(str::to_owned).to_vec()).to_vec();
-    let first_two = || -> Vec<Vec<String>> {
-        let rows: Vec<Vec<String>> = rows();
-        rows.into_iter().map(|row| row[..2].to_vec()).collect()
-    };
-    assert!(wait_until(PATIENCE, || first_two() == wanted), "{}", totals());
+    let totals = || read(&mounted, "totals");
+    let peers_of = |line: &str| line.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>();
+    let counted = || totals().lines().skip(1).map(peers_of).collect::<Vec<_>>();
+    let wanted = [["north", "4"], ["south", "2"]];
+    assert!(wait_until(PATIENCE, || counted() == wanted), "{}", totals());
 }
 
 #[test]
 fn one_server_of_several_is_chosen_by_its_name() {
     let tree = TreeFile::new(TREE);
     let (north, south) = (server(Version::Asterisk16, 3), server(Version::Asterisk16, 5));
-    let with_addresses = TREE
-        .replace("[server.north]\n", &format!("[server.north]\naddress = \"{}\"\n", north.address()))
-        .replace("[server.south]\n", &format!("[server.south]\naddress = \"{}\"\n", south.address()));
-    fs::write(tree.path(), with_addresses).expect("the tree file is written");
+    fs::write(tree.path(), tree_of(&north, &south)).expect("the tree file is written");
     let cat = |server: &str, path: &str| {
         let mut command = astfs();
         command.args(["cat", "--server", server]).arg(tree.path()).arg(path).env("ASTFS_SECRET", "secret");

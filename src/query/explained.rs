@@ -86,9 +86,8 @@ impl Queries {
     }
 
     /// The one of the members of an `any` that answers, or of a query with `data` and the one that stands in
-    /// for it; none if none of them can, if `id` has none, or if
-    /// that is not known. Of a query whose answer is not here, `elsewhere` says whether it is had
-    /// elsewhere, or cannot be.
+    /// for it; none if none of them can, if `id` has none, or if that is not known. Of a query whose answer is
+    /// not here, `elsewhere` says whether it is had elsewhere, or cannot be.
     pub fn answering(
         self: &Arc<Self>,
         id: QueryId,
@@ -104,9 +103,7 @@ impl Queries {
         };
         for (index, member) in members.iter().enumerate() {
             let own = Reads::new(manner);
-            let is_last = index + 1 == members.len();
-            let view = if is_last { Self::view } else { Self::own_view };
-            match view(self, *member, bindings, &own) {
+            match self.member_view(&members, index, bindings, &own) {
                 Err(Unready::Failed(error)) if error.means_cannot_answer() => continue,
                 Err(Unready::Wanted) => {}
                 _ => return Some(*member),

@@ -269,11 +269,8 @@ impl Queries {
         reads: &Reads,
     ) -> Result<View, Unready> {
         let mut reasons = Vec::new();
-        for (index, member) in members.iter().enumerate() {
-            // the tree says itself what stands in for it
-            let is_last = index + 1 == members.len();
-            let view = if is_last { Self::view } else { Self::own_view };
-            match view(self, *member, bindings, reads) {
+        for index in 0..members.len() {
+            match self.member_view(members, index, bindings, reads) {
                 Err(Unready::Failed(error)) if error.means_cannot_answer() => reasons.push(error),
                 other => return other,
             }
@@ -284,6 +281,19 @@ impl Queries {
         }
         let answer = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         Err(QueryError::Unsupported { query: query.name.as_str().into(), answer }.into())
+    }
+
+    /// The result of one of several queries of which the first that can answers. What stands in for `data get`
+    /// is asked for the last alone: for the others the tree says itself what does.
+    pub(super) fn member_view(
+        self: &Arc<Self>,
+        members: &[QueryId],
+        index: usize,
+        bindings: &Bindings,
+        reads: &Reads,
+    ) -> Result<View, Unready> {
+        let view = if index + 1 == members.len() { Self::view } else { Self::own_view };
+        view(self, members[index], bindings, reads)
     }
 
     /// A result computed for one record. With fields it is remembered for a moment; without, it is
