@@ -7,6 +7,8 @@
 //! Framing, as Asterisk 13 to 22 speak it (`main/manager.c`):
 //! - A message begins with `Response:` or `Event:`, its lines end in CRLF, an empty line ends it. An
 //!   LF without CR is part of a value. Empty lines between messages mean nothing.
+//! - No response holds a line that begins a message: one that does has lost its end. Events may (`UserEvent`
+//!   passes on what headers it was given, `OriginateResponse` has one named `Response`).
 //! - A message that begins with `Response: Follows` (13 and before) has, after at most one
 //!   `Privilege:` and one `ActionID:` line, text whose lines end in LF. `--END COMMAND--` CRLF CRLF
 //!   at the start of a line ends it. In the middle of a line the same bytes end it only if the line
@@ -34,7 +36,7 @@ enum Stage {
     /// No line of it is complete.
     Opening,
     /// A response or event.
-    Headers,
+    Headers { is_response: bool },
     /// Neither: lines until one is empty or begins a message.
     Stray,
     /// The headers of a `Response: Follows`.
@@ -105,7 +107,8 @@ impl Decoder {
     /// The next whole message; `None` until more bytes come.
     ///
     /// # Errors
-    /// [`CodecError::TooLong`] if the message exceeds the bound; the stream is of no use afterwards.
+    /// [`CodecError::TooLong`] if the message exceeds the bound, [`CodecError::Endless`] if it is two in one; the
+    /// stream is of no use afterwards.
     pub fn next_message(&mut self) -> Result<Option<Message>, CodecError> {
         while let Some(found) = self.buffer[self.scanned..].iter().position(|&byte| byte == b'\n') {
             let end = self.scanned + found + 1;
@@ -113,7 +116,7 @@ impl Decoder {
             if end > self.limit {
                 return Err(CodecError::TooLong { limit: self.limit });
             }
-            if let Some(message) = self.line_feed(end) {
+            if let Some(message) = self.line_feed(end)? {
                 return Ok(Some(message));
             }
         }
@@ -141,32 +144,35 @@ impl Decoder {
     }
 
     /// Acts on the LF that ends at `end`; the message, if that completes one.
-    fn line_feed(&mut self, end: usize) -> Option<Message> {
+    fn line_feed(&mut self, end: usize) -> Result<Option<Message>, CodecError> {
         let line = &self.buffer[self.line..end];
         let empty = matches!(line, b"\n" | b"\r\n");
         let crlf = line.ends_with(b"\r\n");
         match self.stage {
             Stage::Opening if empty => {
                 self.consume(end);
-                return None;
+                return Ok(None);
             }
             Stage::Opening => {
                 let opens = begins_message(line);
                 if opens && !crlf {
-                    return None;
+                    return Ok(None);
                 }
                 self.stage = match opens {
                     true if says_follows(line) => {
                         Stage::FollowsHeaders { privilege: false, action_id: false }
                     }
-                    true => Stage::Headers,
+                    true => Stage::Headers { is_response: starts_with(line, b"Response:") },
                     false => Stage::Stray,
                 };
             }
-            Stage::Headers if !crlf => return None,
-            Stage::Headers | Stage::Stray if empty => return Some(self.complete(end, None)),
-            Stage::Headers => {}
-            Stage::Stray if begins_message(line) => return Some(self.complete(self.line, None)),
+            Stage::Headers { .. } if !crlf => return Ok(None),
+            Stage::Headers { .. } | Stage::Stray if empty => return Ok(Some(self.complete(end, None))),
+            Stage::Headers { is_response: true } if begins_message(line) => {
+                return Err(CodecError::Endless { bytes: self.line });
+            }
+            Stage::Headers { .. } => {}
+            Stage::Stray if begins_message(line) => return Ok(Some(self.complete(self.line, None))),
             Stage::Stray => {}
             Stage::FollowsHeaders { privilege, action_id } => {
                 let name = split_header(line).0;
@@ -175,13 +181,13 @@ impl Decoder {
                 } else if crlf && !action_id && name.eq_ignore_ascii_case(b"ActionID") {
                     Stage::FollowsHeaders { privilege, action_id: true }
                 } else {
-                    return self.body_line(self.line, None, end);
+                    return Ok(self.body_line(self.line, None, end));
                 };
             }
-            Stage::Body { start, end: marker } => return self.body_line(start, marker, end),
+            Stage::Body { start, end: marker } => return Ok(self.body_line(start, marker, end)),
         }
         self.line = end;
-        None
+        Ok(None)
     }
 
     /// Acts on a line of the text that began at `start`.
@@ -228,8 +234,11 @@ impl Decoder {
 }
 
 fn begins_message(line: &[u8]) -> bool {
-    let begins = |name: &[u8]| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-    begins(b"Response:") || begins(b"Event:")
+    starts_with(line, b"Response:") || starts_with(line, b"Event:")
+}
+
+fn starts_with(line: &[u8], name: &[u8]) -> bool {
+    line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
 }
 
 fn says_follows(line: &[u8]) -> bool {

@@ -38,6 +38,12 @@ pub(in crate::ami) fn recordings() -> Vec<(String, Vec<u8>)> {
 
 /// The banner, if there is one, and the messages; what came divided into chunks of that size.
 fn decode(bytes: &[u8], chunk: usize) -> (Option<Bytes>, Vec<Message>, Decoder) {
+    let (banner, messages, decoder) = decode_any(bytes, chunk);
+    (banner, messages, decoder.unwrap())
+}
+
+/// The same of bytes that may not be a server's.
+fn decode_any(bytes: &[u8], chunk: usize) -> (Option<Bytes>, Vec<Message>, Result<Decoder, CodecError>) {
     let (mut decoder, mut messages, mut banner) = (Decoder::default(), Vec::new(), None);
     let mut wants_banner = bytes.starts_with(b"Asterisk Call Manager");
     for part in bytes.chunks(chunk.min(bytes.len().max(1))) {
@@ -46,11 +52,15 @@ fn decode(bytes: &[u8], chunk: usize) -> (Option<Bytes>, Vec<Message>, Decoder) 
             banner = decoder.next_line(256).unwrap();
             wants_banner = banner.is_none();
         }
-        while !wants_banner && let Some(message) = decoder.next_message().unwrap() {
-            messages.push(message);
+        while !wants_banner {
+            match decoder.next_message() {
+                Ok(Some(message)) => messages.push(message),
+                Ok(None) => break,
+                Err(error) => return (banner, messages, Err(error)),
+            }
         }
     }
-    (banner, messages, decoder)
+    (banner, messages, Ok(decoder))
 }
 
 fn messages(bytes: &[u8]) -> Vec<Message> {
@@ -175,6 +185,18 @@ fn text_without_a_message_around_it_does_not_swallow_the_next_message() {
 }
 
 #[test]
+fn a_response_that_goes_on_into_the_next_message_is_an_error_and_an_event_may_look_so() {
+    for next in ["Response: Success", "event: PeerStatus"] {
+        let mut decoder = Decoder::default();
+        decoder.feed(format!("Response: Success\r\nContext: a\r\n{next}\r\nContext: b\r\n\r\n").as_bytes());
+        assert_eq!(decoder.next_message(), Err(CodecError::Endless { bytes: 31 }), "{next}");
+    }
+    let told = b"Event: UserEvent\r\nEvent: mine\r\nResponse: Success\r\n\r\n\
+                 Response: Success\r\nValue: a\nEvent: of a value\r\n\r\n";
+    assert_eq!(messages(told).len(), 2);
+}
+
+#[test]
 fn a_message_of_many_mib_takes_time_in_proportion_byte_by_byte_or_not() {
     let line = "a line of a certain length, as they come, with nothing special\n";
     let bytes = follows(&format!("{}--END COMMAND--\r\n\r\n", line.repeat((8 << 20) / line.len())));
@@ -278,12 +300,17 @@ fn garbage_never_panics_and_is_read_the_same_however_it_is_divided() {
     let mut seen = 0;
     for _ in 0..4000 {
         let bytes = garbage(&mut numbers);
-        let (_, whole, _) = decode(&bytes, usize::MAX);
+        let (_, whole, end) = decode_any(&bytes, usize::MAX);
         for message in &whole {
             seen += message.headers().count() + format!("{message:?}").len();
         }
         for chunk in [1, 2, 3, 7] {
-            assert_eq!(decode(&bytes, chunk).1, whole, "{bytes:?}");
+            let (_, divided, divided_end) = decode_any(&bytes, chunk);
+            assert_eq!(
+                (divided, divided_end.err()),
+                (whole.clone(), end.as_ref().err().cloned()),
+                "{bytes:?}"
+            );
         }
     }
     assert!(seen > 100_000, "{seen}");

@@ -26,6 +26,12 @@ pub enum CodecError {
         /// How much of it had come.
         bytes: usize,
     },
+    /// A response went over into the next message: bytes between them were lost, and with them perhaps events.
+    #[error("a response has no end: after {bytes} bytes of it the next message began; connect again")]
+    Endless {
+        /// How much of it had come.
+        bytes: usize,
+    },
 }
 
 /// Why there is no connection.
