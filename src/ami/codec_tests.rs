@@ -52,7 +52,10 @@ fn decode_any(bytes: &[u8], chunk: usize) -> (Option<Bytes>, Vec<Message>, Resul
             banner = decoder.next_line(256).unwrap();
             wants_banner = banner.is_none();
         }
-        while !wants_banner {
+        if wants_banner {
+            continue;
+        }
+        loop {
             match decoder.next_message() {
                 Ok(Some(message)) => messages.push(message),
                 Ok(None) => break,

@@ -19,6 +19,8 @@ mod mount;
 mod mounter;
 mod mountpoint;
 mod notices;
+#[cfg(test)]
+mod notices_tests;
 mod publish;
 mod readahead;
 mod shared;

@@ -167,7 +167,7 @@ impl Mount {
         for _ in 0..SENDERS {
             let (notices, unsent, kernel) = (Arc::clone(&notices), Arc::clone(&unsent), kernel.clone());
             let notifier = std::thread::Builder::new().name("notices".into());
-            notifier.spawn(move || notices.send(&unsent, &kernel)).map_err(refused)?;
+            notifier.spawn(move || notices.send(&unsent, |notice| notice.tell(&kernel))).map_err(refused)?;
         }
         let following = runtime.spawn(following).abort_handle();
         let mountpoint = mountpoint.to_owned();

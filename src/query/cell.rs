@@ -1,7 +1,6 @@
 //! One question, and the latest answer to it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -11,6 +10,7 @@ use super::error::QueryError;
 use super::inquiry::Inquiry;
 use super::snapshot::Snapshot;
 use crate::language::QueryId;
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// Failures are kept that long, so that a walk over a dead server's files does not ask for each.
 pub const FAILURE_LIVES: Duration = Duration::from_secs(1);
