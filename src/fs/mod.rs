@@ -29,4 +29,4 @@ mod succession;
 pub use filesystem::TreeFilesystem;
 pub use mount::{Access, Ended, Mount, MountError};
 pub use mounter::Mounter;
-pub use mountpoint::{MountState, detach, inspect, mounts_around};
+pub use mountpoint::{MountState, detach, inspect, mounts, mounts_around};

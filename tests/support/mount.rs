@@ -202,6 +202,18 @@ pub fn is_dead(path: &Path) -> bool {
     statvfs(path) == Err(Errno::ENOTCONN)
 }
 
+/// Processes that were started with this mount point among their arguments.
+pub fn processes_at(mount_point: &Path) -> Vec<PathBuf> {
+    let is_ours = |process: &PathBuf| {
+        let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
+        arguments
+            .split(|&byte| byte == 0)
+            .any(|argument| argument == mount_point.as_os_str().as_encoded_bytes())
+    };
+    let processes = fs::read_dir("/proc").expect("/proc lists processes");
+    processes.filter_map(|entry| Some(entry.ok()?.path())).filter(is_ours).collect()
+}
+
 /// Takes the mount away even if it is in use; says whether that worked.
 fn detach(path: &Path) -> bool {
     if geteuid().is_root() {
