@@ -9,6 +9,7 @@
 
 mod alive;
 mod counters;
+mod deadlines;
 mod errno;
 mod filesystem;
 mod inodes;
