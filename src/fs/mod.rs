@@ -13,6 +13,7 @@ mod deadlines;
 mod errno;
 mod filesystem;
 mod inodes;
+mod late;
 mod listers;
 mod listing;
 mod listing_reply;

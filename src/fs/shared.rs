@@ -12,6 +12,7 @@ use super::counters::Counters;
 use super::deadlines::Deadlines;
 use super::errno::errno;
 use super::inodes::{Forgotten, Inode, Inodes, Placed, Shown, is_same};
+use super::late::Late;
 use super::listers::Listers;
 use super::notices::Notices;
 use super::readahead::Readahead;
@@ -30,6 +31,7 @@ pub struct Shared {
     pub counters: Counters,
     pub readahead: Readahead,
     pub listers: Listers,
+    pub late: Late,
     pub runtime: Handle,
     pub deadlines: Arc<Deadlines>,
     kernel: OnceLock<File>,
@@ -45,6 +47,7 @@ impl Shared {
             counters: Counters::default(),
             readahead: Readahead::default(),
             listers: Listers::default(),
+            late: Late::default(),
             runtime,
             deadlines,
             kernel: OnceLock::new(),
