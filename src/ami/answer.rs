@@ -63,6 +63,12 @@ impl Answer {
         &self.message
     }
 
+    /// How long it is as it came, in bytes.
+    pub fn size(&self) -> usize {
+        let messages = std::iter::once(&self.message).chain(&*self.items).chain(&self.complete);
+        messages.map(|message| message.as_bytes().len()).sum()
+    }
+
     /// The list's events in order, without the one that completes it.
     pub fn items(&self) -> &[Message] {
         &self.items

@@ -9,9 +9,11 @@
 
 mod alive;
 mod counters;
+mod deadlines;
 mod errno;
 mod filesystem;
 mod inodes;
+mod late;
 mod listers;
 mod listing;
 mod listing_reply;
