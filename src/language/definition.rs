@@ -157,7 +157,7 @@ impl Model {
 
     fn template(&self, template: &TemplateName, reached: &mut Reached) -> String {
         let behind = self.templates.behind(template);
-        let texts = if behind.names_any { self.templates.texts() } else { behind.texts };
+        let texts = if behind.names_any { self.templates.texts() } else { &behind.texts };
         for template in texts.keys() {
             self.reach_names(&self.templates.names(template), reached);
         }

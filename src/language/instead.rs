@@ -82,9 +82,9 @@ fn provider(loader: &Loader, index: usize) -> Option<(&'static Provider, bool)> 
     if query.parser.is_some() || !query.rows.is_empty() {
         return None;
     }
-    let text = |template: &TemplateName| loader.templates.text(&template.0).unwrap_or_default();
-    let provider = Provider::at(&text(path))?;
-    let search = search.as_ref().map_or_else(|| "1=1".to_owned(), text);
+    let text = |template: &TemplateName| loader.templates.text(template).unwrap_or_default();
+    let provider = Provider::at(text(path))?;
+    let search = search.as_ref().map_or("1=1", text);
     let filter = filter.as_ref().map(text).unwrap_or_default();
     let crashes = hazard::command(&format!("data get {} {search} {filter}", provider.path)).is_some();
     Some((provider, crashes))
