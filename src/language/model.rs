@@ -160,6 +160,8 @@ pub struct Query {
     pub needs: Vec<QueryId>,
     /// Fields to compute for each record, before the server's own.
     pub fields: Vec<(String, Expression)>,
+    /// The path variable whose records these are, while their fields are computed.
+    pub each: Option<RecordsOf>,
     /// The variables of a path that it mentions: it is asked once for each of their records.
     pub parameters: Vec<String>,
     /// When its result has to be asked again.
@@ -170,6 +172,16 @@ pub struct Query {
     pub max_stale: Duration,
     /// Whether it is none of the tree file: it was added for one that asks `data get`.
     pub added: bool,
+}
+
+/// What the records of a list are, while their fields are computed: a path variable's. So their fields can tell
+/// what is asked once for each of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordsOf {
+    /// The variable's name in templates.
+    pub binding: String,
+    /// The field that names a record.
+    pub key: String,
 }
 
 /// What a query asks.
