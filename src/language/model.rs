@@ -57,12 +57,13 @@ impl Model {
         self.entries.iter().any(|entry| matches!(entry.content, Content::Raw(raw) if raw == id))
     }
 
-    /// Whether anything in it needs a server: to be asked, or for its events.
+    /// Whether anything in it needs a server: to be asked, or for its events; or to be listed, with whether there
+    /// is a connection, as several are.
     pub fn asks_server(&self) -> bool {
         let needs = |query: &Query| {
             query.question.is_of_server() || !query.refresh.on.is_empty() || !query.refresh.finds.is_empty()
         };
-        self.queries.iter().any(needs) || self.entries.iter().any(Entry::is_alive)
+        self.is_fleet() || self.queries.iter().any(needs) || self.entries.iter().any(Entry::is_alive)
     }
 
     /// The first query that runs a program, if one does.
