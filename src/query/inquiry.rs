@@ -127,7 +127,7 @@ impl Queries {
                     let reply = Reply::Content(self.origins.ask(request, deadline).await);
                     Told { reply, asked, session: Some(BESIDE) }
                 };
-                Some(self.beside.ask(inquiry, urgency, send).await)
+                Some(self.beside_of(id).ask(inquiry, urgency, send).await)
             }
         }
     }
