@@ -76,7 +76,9 @@ pub enum ConnectionError {
         after: Duration,
     },
     /// It goes on to send something, but no answers.
-    #[error("{questions} questions were not answered; the server is to be started again if that does not end")]
+    #[error(
+        "{questions} questions were not answered; the server is to be started again if that does not end"
+    )]
     Unanswered {
         /// How many.
         questions: usize,
