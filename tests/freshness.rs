@@ -47,6 +47,49 @@ fn a_peer_that_registers_or_leaves_moves_between_online_and_offline() {
 }
 
 #[test]
+fn of_ten_thousand_friends_one_that_registers_costs_a_question_and_all_at_once_a_few_lists() {
+    const FRIENDS: usize = 10_000;
+    if !fuse_available() {
+        return;
+    }
+    let server = Simulated::start(Content::friends(Version::Asterisk16, FRIENDS, 7));
+    let names = server.peer_names().into_iter();
+    let names: Vec<String> = names.map(|name| String::from_utf8(name).expect("text")).collect();
+    names.iter().for_each(|name| assert!(server.unregister(name)));
+    let mounted = server.mount(&shipped("asterisk.toml"));
+    let friends = mounted.join("users/sipfriends");
+    let stands = |presence: &str, name: &str| fs::symlink_metadata(friends.join(presence).join(name)).is_ok();
+    let online = || fs::read_dir(friends.join("_online")).map_or(0, Iterator::count);
+    // until nothing was asked for a second; gives what was asked since the last time
+    let asked = || {
+        let mut known = usize::MAX;
+        let is_still = || {
+            std::thread::sleep(Duration::from_secs(1));
+            std::mem::replace(&mut known, server.questions().len()) == known
+        };
+        assert!(wait_until(PATIENCE * 3, is_still), "it does not settle");
+        let questions = server.questions();
+        server.forget_asked();
+        questions
+    };
+
+    assert!(wait_until(PATIENCE * 3, || online() == 0), "{}", mounted.stderr());
+    assert!(stands("_offline", &names[FRIENDS / 2]));
+    asked();
+
+    assert!(server.register(&names[FRIENDS / 2]));
+    assert!(wait_until(PATIENCE, || stands("_online", &names[FRIENDS / 2])), "{}", mounted.stderr());
+    assert_eq!(asked(), [format!("SIPshowpeer {}", names[FRIENDS / 2])]);
+
+    names.iter().for_each(|name| assert!(server.register(name)));
+    assert!(wait_until(PATIENCE * 3, || online() == FRIENDS), "{} are online", online());
+    let questions = asked();
+    let lists = questions.iter().filter(|question| *question == "SIPpeers").count();
+    println!("{FRIENDS} registrations at once: {lists} lists, {} questions", questions.len());
+    assert!(lists > 0 && questions.len() < FRIENDS / 4, "{lists} lists, {} questions", questions.len());
+}
+
+#[test]
 fn whoever_has_a_file_open_reads_one_version_to_its_end() {
     if !fuse_available() {
         return;

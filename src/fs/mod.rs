@@ -19,6 +19,8 @@ mod mount;
 mod mounter;
 mod mountpoint;
 mod notices;
+#[cfg(test)]
+mod notices_tests;
 mod publish;
 mod readahead;
 mod shared;
@@ -27,4 +29,4 @@ mod succession;
 pub use filesystem::TreeFilesystem;
 pub use mount::{Access, Ended, Mount, MountError};
 pub use mounter::Mounter;
-pub use mountpoint::{MountState, detach, inspect, mounts_around};
+pub use mountpoint::{MountState, detach, inspect, mounts, mounts_around};

@@ -104,13 +104,11 @@ impl Asking {
                     sender.send_replace(Some(told.clone()));
                     return told;
                 }
-                Err(mut waiting) => {
-                    if let Ok(told) = waiting.wait_for(Option::is_some).await
-                        && let Some(told) = told.clone()
-                    {
-                        return told;
-                    }
-                }
+                Err(mut waiting) => match waiting.wait_for(Option::is_some).await.map(|told| told.clone()) {
+                    Ok(Some(told)) => return told,
+                    // who asked is gone without an answer: somebody else asks
+                    _ => self.in_flight().retain(|_, asked| !asked.same_channel(&waiting)),
+                },
             }
         }
     }
