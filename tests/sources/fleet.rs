@@ -76,7 +76,7 @@ fn ground(web: &Web) -> Ground {
 
 /// Mounted, if this machine can.
 fn mount(ground: &Ground) -> Option<Mounted> {
-    let mounted = || Mounted::start(&ground.tree(), &["--allow-exec"], &[("ASTFS_SECRET", "x")]);
+    let mounted = || Mounted::start(&ground.tree(), ["--allow-exec"], &[("ASTFS_SECRET", "x")]);
     crate::fuse_available().then(|| mounted().expect("the tree can be mounted"))
 }
 
