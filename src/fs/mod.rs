@@ -11,6 +11,7 @@ mod alive;
 mod counters;
 mod errno;
 mod filesystem;
+mod gauge;
 mod inodes;
 mod listers;
 mod listing;
@@ -27,6 +28,7 @@ mod shared;
 mod succession;
 
 pub use filesystem::TreeFilesystem;
+pub use gauge::{Gauge, Measured};
 pub use mount::{Access, Ended, Mount, MountError};
 pub use mounter::Mounter;
 pub use mountpoint::{MountState, detach, inspect, mounts, mounts_around};

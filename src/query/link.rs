@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::asking::Asking;
+use super::counts::Traffic;
 use super::events::Incoming;
 use super::queries::Queries;
 use super::scope::Bindings;
@@ -20,6 +21,8 @@ pub struct Connection {
     pub server: Arc<dyn Server>,
     /// The questions on their way to it.
     pub asking: Asking,
+    /// What passed over it.
+    pub(super) traffic: Traffic,
     /// Its events, for one model after the other.
     pub incoming: tokio::sync::Mutex<Incoming>,
     /// How many of these are to be looked at once more in a moment.
@@ -31,8 +34,8 @@ pub struct Connection {
 impl Connection {
     /// To a server that nothing was asked yet.
     pub fn new(server: Arc<dyn Server>) -> Connection {
-        let (asking, incoming, early, link) = Default::default();
-        Connection { server, asking, incoming, early, link, first_session: 0 }
+        let (asking, traffic, incoming, early, link) = Default::default();
+        Connection { server, asking, traffic, incoming, early, link, first_session: 0 }
     }
 
     /// To a server that takes the place of this one's: no session of it is one of this one's.
