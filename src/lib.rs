@@ -6,6 +6,7 @@
 //! kernel is served from that ([`fs`]). Each module knows only those named before it.
 //! [`recording`] keeps what a server told, and stands in for it; [`testing`] compares a tree with what
 //! is expected of it. [`simulator`] is an Asterisk to try all this on, and [`cli`] the commands of the program.
+//! What is counted on the way ([`measure`]) is told as [`metrics`].
 //! A program that serves a mount gives up what it does not need: [`sandbox`].
 
 #![deny(unsafe_code)]
@@ -15,6 +16,8 @@ pub mod cli;
 pub mod data;
 pub mod fs;
 pub mod language;
+pub mod measure;
+pub mod metrics;
 pub mod origin;
 pub mod parse;
 pub mod query;

@@ -1,5 +1,6 @@
 //! The client: a server's name in, answers and events out, whatever happens to connections.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -60,6 +61,8 @@ struct Shared {
     address: Address,
     state: watch::Sender<State>,
     events: broadcast::Sender<Arc<Message>>,
+    /// How many there were.
+    sessions: AtomicU64,
     /// The way to the session; of use only while connected.
     requests: Mutex<Option<mpsc::Sender<Request>>>,
 }
@@ -74,6 +77,7 @@ impl Client {
             address: settings.address.clone(),
             state: watch::Sender::new(State::Connecting),
             events: broadcast::Sender::new(settings.event_capacity.max(1)),
+            sessions: AtomicU64::new(0),
             requests: Mutex::new(None),
         });
         let (stop, stopped) = watch::channel(false);
@@ -127,6 +131,11 @@ impl Client {
     /// The state, and what becomes of it.
     pub fn state(&self) -> watch::Receiver<State> {
         self.inner.shared.state.subscribe()
+    }
+
+    /// How often it has logged in.
+    pub fn sessions(&self) -> u64 {
+        self.inner.shared.sessions.load(Ordering::Relaxed)
     }
 
     /// The events from now on, across reconnects, without those that are parts of answers. A receiver
@@ -203,6 +212,7 @@ impl Supervisor {
     /// Runs a session to its end; whether that was because of a stop.
     async fn serve(&mut self, connection: Connection) -> bool {
         self.session += 1;
+        self.shared.sessions.store(self.session, Ordering::Relaxed);
         if connection.is_exposed() && !std::mem::replace(&mut self.settings.exposed, true) {
             warn!(
                 address = %self.settings.address,

@@ -99,6 +99,7 @@ fn demonstrate(args: &DemoArgs) -> Result<(), CliError> {
         Some(tree) => tree.clone(),
         None => unpack(folder.path())?,
     };
+    let endpoint = args.how.endpoint()?;
     let mounter = Mounter::start()?;
     let runtime = open::runtime()?;
     let done = runtime.block_on(async {
@@ -121,7 +122,7 @@ fn demonstrate(args: &DemoArgs) -> Result<(), CliError> {
             Ok(())
         };
         tokio::select! {
-            done = mount::serve(opened, reloader, &args.mountpoint, &args.how, mounter, ready) => done,
+            done = mount::serve(opened, reloader, &args.mountpoint, &args.how, (mounter, endpoint), ready) => done,
             () = moving => Ok(()),
         }
     });

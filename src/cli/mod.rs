@@ -16,8 +16,10 @@ mod error;
 mod explain;
 mod init;
 mod list;
+mod log_level;
 mod logging;
 mod man;
+mod metrics;
 mod mount;
 mod mount_helper;
 mod open;
@@ -25,8 +27,10 @@ mod progress;
 mod query;
 mod record;
 mod reload;
+mod running;
 mod schema;
 mod service;
+mod status;
 mod terminal;
 mod test;
 mod tree;
@@ -42,7 +46,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::language::LoadOptions;
-use logging::Telling;
+use logging::{LogFormat, Telling};
 
 pub use error::{CliError, Exit};
 
@@ -56,6 +60,9 @@ struct Cli {
     /// Tell only what went wrong
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
+    /// How log lines look
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t, env = "ASTFS_LOG_FORMAT")]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
 }
@@ -82,6 +89,10 @@ enum Command {
     Umount(umount::UmountArgs),
     /// Have a mount read its tree file and templates again
     Reload(reload::ReloadArgs),
+    /// Tell how a mount stands: its servers, and what is stale or fails
+    Status(status::StatusArgs),
+    /// Tell how much a mount logs, or have it log more or less
+    LogLevel(log_level::LogLevelArgs),
     /// Mount a simulated PBX, to look around without an Asterisk
     Demo(demo::DemoArgs),
     /// Write a first tree file for this machine's Asterisk
@@ -187,11 +198,13 @@ fn perform(cli: Cli, arguments: &[OsString]) -> Result<(), CliError> {
     let verbose = cli.verbose.saturating_sub(u8::from(matches!(cli.command, Command::Test(_))));
     // what fails there is its report
     let quiet = cli.quiet || (verbose == 0 && matches!(cli.command, Command::Check(_) | Command::Doctor(_)));
-    logging::start(verbose, quiet, telling);
+    logging::start(verbose, quiet, telling, cli.log_format);
     let done = entered.and_then(|()| match cli.command {
         Command::Mount(args) => mount::run(args, arguments),
         Command::Umount(args) => umount::run(&args),
         Command::Reload(args) => reload::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::LogLevel(args) => log_level::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +10,8 @@ use clap::Args;
 use nix::sched::{CloneFlags, setns};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::logging::{self, Direction};
+use super::metrics::{Endpoint, Serving};
 use super::reload::Reloader;
 use super::{CliError, TreeSelection, confine, connect, daemon, open, service};
 use crate::fs::{Access, Ended, Mount, Mounter};
@@ -51,7 +54,8 @@ Examples:
   astfs mount --daemon --log-file /var/log/astfs.log --allow-other tree.toml /mnt
 
 Only control files can be written. Only the user who mounts may enter it, unless --allow-other is given;
-then the modes in the tree file decide. SIGHUP or `astfs reload /mnt` has the tree file read again.
+then the modes in the tree file decide. SIGHUP or `astfs reload /mnt` has the tree file read again;
+`astfs status /mnt` tells how it stands, `astfs log-level /mnt debug` has it log more.
 Ctrl-C or `astfs umount /mnt` ends it.
 
 While it serves, it reads only the folders of its tree files, templates, secret and certificates, starts no
@@ -72,12 +76,20 @@ pub struct HowToMount {
     /// Refuse writing to control files
     #[arg(long)]
     read_only: bool,
+    /// Tell what is counted to a monitoring system, at http://ADDRESS:PORT/metrics
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
 }
 
 impl HowToMount {
     /// Checks that the directory can be mounted on, and makes it so if it is told to.
     pub fn prepare(&self, mountpoint: &Path) -> Result<(), CliError> {
         Ok(Mount::prepare(mountpoint, self.nonempty, self.recover)?)
+    }
+
+    /// Opens the port for metrics, if there is to be one. To be called before the way to do so is given up.
+    pub fn endpoint(&self) -> Result<Option<Endpoint>, CliError> {
+        self.metrics.map(Endpoint::open).transpose()
     }
 
     /// Checks the same, and changes nothing.
@@ -128,6 +140,7 @@ pub fn run(args: MountArgs, arguments: &[OsString]) -> Result<(), CliError> {
         daemon::leave_terminal()?;
     }
     args.how.prepare(&args.mountpoint)?;
+    let endpoint = args.how.endpoint()?;
     // before all that serves, which is to be without what this thread keeps
     let mounter = Mounter::start()?;
     let confined = if args.no_sandbox {
@@ -140,7 +153,7 @@ pub fn run(args: MountArgs, arguments: &[OsString]) -> Result<(), CliError> {
         let (tree, mut reloader) = Reloader::open(&args.selection, None, args.watch)?;
         reloader.confined = confined;
         let ready = || if background { daemon::tell_ready(args.log_file.as_deref()) } else { Ok(()) };
-        serve(tree, reloader, &args.mountpoint, &args.how, mounter, ready).await
+        serve(tree, reloader, &args.mountpoint, &args.how, (mounter, endpoint), ready).await
     });
     // a request that still waits for a server must not keep the program
     runtime.shutdown_background();
@@ -148,21 +161,27 @@ pub fn run(args: MountArgs, arguments: &[OsString]) -> Result<(), CliError> {
 }
 
 /// Mounts a tree and serves it until SIGINT, SIGTERM or an unmount; it is read again on SIGHUP, and when its files
-/// are saved if they are watched.
+/// are saved if they are watched. SIGUSR1 and SIGUSR2 have it log more and less.
 pub async fn serve(
     tree: Arc<Tree>,
     mut reloader: Reloader,
     mountpoint: &Path,
     how: &HowToMount,
-    mounter: Mounter,
+    (mounter, endpoint): (Mounter, Option<Endpoint>),
     ready: impl FnOnce() -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut more = signal(SignalKind::user_defined1())?;
+    let mut less = signal(SignalKind::user_defined2())?;
     let access = Access { others: how.allow_other, read_only: how.read_only };
     let runtime = tokio::runtime::Handle::current();
     let mut mount = Mount::start(tree, mountpoint, access, mounter, runtime)?;
+    mount.tree().served_by(Box::new(Serving(mount.gauge())));
+    if let Some(endpoint) = endpoint {
+        tokio::spawn(endpoint.serve(mount.gauge()));
+    }
     if let Err(error) = ready() {
         mount.detach()?;
         return Err(error);
@@ -187,6 +206,14 @@ pub async fn serve(
             _ = interrupt.recv() => break end(&mount, mountpoint)?,
             _ = terminate.recv() => break end(&mount, mountpoint)?,
             _ = hangup.recv() => {}
+            _ = more.recv() => {
+                logging::step(Direction::More);
+                continue;
+            }
+            _ = less.recv() => {
+                logging::step(Direction::Less);
+                continue;
+            }
             () = reloader.saved() => {}
         }
         service::reloading();

@@ -4,27 +4,24 @@
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use indexmap::IndexMap;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use super::color::Color;
 use super::connect::{self, Target};
 use super::open::{self, Clients, Connections, OpenTree};
+use super::running::Running;
 use super::watch::Watch;
 use super::{CliError, Exit, TreeSelection, confine, logging};
-use crate::fs::{Mount, MountState, inspect};
-use crate::language::STATUS_DIRECTORY;
+use crate::fs::Mount;
 use crate::query::Queries;
 use crate::tree::{RELOAD, Successor, Tree};
 
 /// So long a reload may take before `astfs reload` gives up waiting for it.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often it looks.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// Arguments of `reload`.
 #[derive(Debug, Args)]
@@ -47,52 +44,18 @@ Exit status: 0 the new tree is shown, 1 it cannot be, 2 wrong usage, 3 mistakes 
 
 /// Has a mount reload its tree, and tells what came of it.
 pub fn run(args: &ReloadArgs) -> Result<(), CliError> {
-    // a stale mount has no other name than the one it was given
-    let mountpoint = args.mountpoint.canonicalize().unwrap_or_else(|_| args.mountpoint.clone());
-    let lacking = |reason| CliError::NotMounted { mountpoint: args.mountpoint.clone(), reason };
-    // whatever a folder says of a process, only a mount of ours is believed
-    match inspect(&mountpoint)? {
-        MountState::Astfs => {}
-        MountState::Free => return Err(lacking("no astfs is mounted there; `astfs mount` mounts a tree")),
-        MountState::Other => return Err(lacking("what is mounted there is not an astfs")),
-        MountState::Stale => {
-            return Err(lacking(
-                "the astfs that was mounted there has ended; `astfs umount` takes the rest away",
-            ));
-        }
-    }
-    let status = mountpoint.join(STATUS_DIRECTORY);
-    let read = |name: &str| {
-        let path = status.join(name);
-        std::fs::read_to_string(&path).map_err(|error| match error.kind() {
-            // a control directory is a mount inside the mount
-            ErrorKind::NotFound => lacking("that is a part of a mount; name where the tree is mounted"),
-            _ => CliError::File { path, error },
-        })
-    };
-    let (summary, before) = (read("status")?, read(RELOAD)?);
-    let process = summary.lines().find_map(|line| line.strip_prefix("process ")?.trim().parse().ok());
-    let process = process.ok_or_else(|| lacking("what is mounted there does not say which process it is"))?;
-    kill(Pid::from_raw(process), Signal::SIGHUP).map_err(std::io::Error::from)?;
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        std::thread::sleep(LOOK);
-        let now = read(RELOAD)?;
-        let (head, findings) = now.split_once("\n\n").unwrap_or((&now, ""));
-        if now != before && !head.is_empty() {
-            logging::tell(findings);
-            let said = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-            match said("outcome=") {
-                "mistakes" => return Err(CliError::Mistakes),
-                "kept" => return Err(CliError::Told(Exit::Failed as u8)),
-                _ => {}
-            }
-            return Ok(writeln!(std::io::stdout(), "{}", said("difference="))?);
-        }
-        if Instant::now() > deadline {
-            let late = format!("no answer within {} s; its log tells more", PATIENCE.as_secs());
-            return Err(CliError::Mountpoint(format!("{}: {late}", args.mountpoint.display())));
-        }
+    let mount = Running::at(&args.mountpoint)?;
+    let before = mount.read(RELOAD)?;
+    mount.signal(Signal::SIGHUP)?;
+    let is_news = |now: &str| now != before && now.lines().next().is_some_and(|line| !line.is_empty());
+    let now = mount.await_in(RELOAD, PATIENCE, is_news)?;
+    let (head, findings) = now.split_once("\n\n").unwrap_or((&now, ""));
+    logging::tell(findings);
+    let said = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    match said("outcome=") {
+        "mistakes" => Err(CliError::Mistakes),
+        "kept" => Err(CliError::Told(Exit::Failed as u8)),
+        _ => Ok(writeln!(std::io::stdout(), "{}", said("difference="))?),
     }
 }
 

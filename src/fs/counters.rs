@@ -1,6 +1,10 @@
 //! How often what happened.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::measure::{Distribution, Durations};
 
 /// The requests that are counted by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,22 +23,53 @@ pub enum Request {
     Other,
 }
 
+/// What the kinds are called.
+const KINDS: [&str; 6] = ["lookup", "getattr", "readlink", "read", "readdir", "other"];
+
 /// Counts since the mount began.
 #[derive(Debug, Default)]
 pub struct Counters {
-    requests: [AtomicU64; 6],
+    requests: [AtomicU64; KINDS.len()],
+    took: Arc<[Durations; KINDS.len()]>,
     renders: AtomicU64,
 }
 
+/// A request that is being answered: when this goes, it is.
+#[derive(Debug)]
+pub struct Answering {
+    took: Arc<[Durations; KINDS.len()]>,
+    kind: Request,
+    begun: Instant,
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.took[self.kind as usize].add(self.begun.elapsed());
+    }
+}
+
 impl Counters {
-    /// One more request.
-    pub fn request(&self, kind: Request) {
+    /// One more request, to be kept until it is answered.
+    pub fn request(&self, kind: Request) -> Answering {
         self.requests[kind as usize].fetch_add(1, Ordering::Relaxed);
+        Answering { took: Arc::clone(&self.took), kind, begun: Instant::now() }
     }
 
     /// One more content rendered.
     pub fn renders(&self) {
         self.renders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many contents were rendered.
+    pub fn rendered(&self) -> u64 {
+        self.renders.load(Ordering::Relaxed)
+    }
+
+    /// The kinds of requests, with how many came, and how long those took that are answered.
+    pub fn by_kind(&self) -> Vec<(&'static str, u64, Distribution)> {
+        let counts = self.requests.iter().map(|count| count.load(Ordering::Relaxed));
+        let took = self.took.iter().map(Durations::so_far);
+        KINDS.into_iter().zip(counts).zip(took).map(|((kind, count), took)| (kind, count, took)).collect()
     }
 
     /// The counts by their names.
@@ -43,7 +78,7 @@ impl Counters {
             ["fuse_lookup", "fuse_getattr", "fuse_readlink", "fuse_read", "fuse_readdir", "fuse_other"];
         let counts: Vec<u64> = self.requests.iter().map(|count| count.load(Ordering::Relaxed)).collect();
         let total = [("fuse_requests", counts.iter().sum())];
-        let renders = [("renders", self.renders.load(Ordering::Relaxed))];
+        let renders = [("renders", self.rendered())];
         total.into_iter().chain(NAMES.into_iter().zip(counts)).chain(renders).collect()
     }
 }

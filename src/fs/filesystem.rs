@@ -44,7 +44,11 @@ impl TreeFilesystem {
         offset: u64,
         list: impl FnOnce(&Shared, Result<Arc<Directory>, Errno>) + Send + 'static,
     ) {
-        self.shared.counters.request(Kind::Readdir);
+        let answering = self.shared.counters.request(Kind::Readdir);
+        let list = move |shared: &Shared, directory| {
+            list(shared, directory);
+            drop(answering);
+        };
         let node = match self.shared.node(number) {
             Ok(node) => node,
             Err(error) => return list(&self.shared, Err(error)),
@@ -102,7 +106,7 @@ impl Filesystem for TreeFilesystem {
     }
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        self.shared.counters.request(Kind::Lookup);
+        let answering = self.shared.counters.request(Kind::Lookup);
         let directory = match self.shared.node(parent) {
             Ok(node) => node,
             Err(error) => return reply.error(error),
@@ -126,19 +130,22 @@ impl Filesystem for TreeFilesystem {
                 }
                 found => found,
             },
-            move |shared, found| match found {
-                Ok((shown, content)) => {
-                    if content.is_some() {
-                        shared.listers.looked_up(process, parent);
+            move |shared, found| {
+                match found {
+                    Ok((shown, content)) => {
+                        if content.is_some() {
+                            shared.listers.looked_up(process, parent);
+                        }
+                        shared.reply_entry(&shown, content, reply);
                     }
-                    shared.reply_entry(&shown, content, reply);
-                }
-                Err(error) => {
-                    if i32::from(error) == i32::from(Errno::ETIMEDOUT) {
-                        shared.late.note(parent, looked_up, begun);
+                    Err(error) => {
+                        if i32::from(error) == i32::from(Errno::ETIMEDOUT) {
+                            shared.late.note(parent, looked_up, begun);
+                        }
+                        reply.error(error);
                     }
-                    reply.error(error);
                 }
+                drop(answering);
             },
         );
     }
@@ -148,7 +155,7 @@ impl Filesystem for TreeFilesystem {
     }
 
     fn getattr(&self, _request: &Request, number: INodeNo, _handle: Option<FileHandle>, reply: ReplyAttr) {
-        self.shared.counters.request(Kind::Getattr);
+        let answering = self.shared.counters.request(Kind::Getattr);
         let shown = {
             let inodes = self.shared.inodes();
             let Some(inode) = inodes.get(number) else { return reply.error(Errno::ESTALE) };
@@ -177,17 +184,22 @@ impl Filesystem for TreeFilesystem {
                     Ok(attributes) => reply.attr(&FOR_EVER, &attributes),
                     Err(error) => reply.error(error),
                 }
+                drop(answering);
             },
         );
     }
 
     fn readlink(&self, _request: &Request, number: INodeNo, reply: ReplyData) {
-        self.shared.counters.request(Kind::Readlink);
-        self.shared.read_content(number, "readlink", |content, reply: ReplyData| reply.data(content), reply);
+        let answering = self.shared.counters.request(Kind::Readlink);
+        let target = move |content: &[u8], reply: ReplyData| {
+            reply.data(content);
+            drop(answering);
+        };
+        self.shared.read_content(number, "readlink", target, reply);
     }
 
     fn open(&self, _request: &Request, _number: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        self.shared.counters.request(Kind::Other);
+        let _answering = self.shared.counters.request(Kind::Other);
         // an inode's content never changes, so there is nothing to pin: the kernel need not ask
         reply.error(Errno::ENOSYS);
     }
@@ -203,17 +215,18 @@ impl Filesystem for TreeFilesystem {
         _lock_owner: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        self.shared.counters.request(Kind::Read);
+        let answering = self.shared.counters.request(Kind::Read);
         let slice = move |content: &[u8], reply: ReplyData| {
             let start = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
             let end = start.saturating_add(size as usize).min(content.len());
             reply.data(&content[start..end]);
+            drop(answering);
         };
         self.shared.read_content(number, "read", slice, reply);
     }
 
     fn opendir(&self, _request: &Request, _number: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        self.shared.counters.request(Kind::Other);
+        let _answering = self.shared.counters.request(Kind::Other);
         // names have cookies that stay, so there is nothing to pin here either
         reply.error(Errno::ENOSYS);
     }
@@ -284,7 +297,7 @@ impl Filesystem for TreeFilesystem {
     }
 
     fn getxattr(&self, _request: &Request, number: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        self.shared.counters.request(Kind::Other);
+        let _answering = self.shared.counters.request(Kind::Other);
         let Some(name) = name.to_str().and_then(|name| name.strip_prefix(ATTRIBUTES)) else {
             // programs that look for access lists on every file ask no more once they are told this
             return reply.error(Errno::EOPNOTSUPP);
@@ -297,7 +310,7 @@ impl Filesystem for TreeFilesystem {
     }
 
     fn listxattr(&self, _request: &Request, number: INodeNo, size: u32, reply: ReplyXattr) {
-        self.shared.counters.request(Kind::Other);
+        let _answering = self.shared.counters.request(Kind::Other);
         let standing = self.shared.standing(number).unwrap_or_default();
         let names: String = standing.iter().map(|(name, _)| format!("{ATTRIBUTES}{name}\0")).collect();
         give(names.as_bytes(), size, reply);

@@ -12,6 +12,7 @@ mod counters;
 mod deadlines;
 mod errno;
 mod filesystem;
+mod gauge;
 mod inodes;
 mod late;
 mod listers;
@@ -29,6 +30,7 @@ mod shared;
 mod succession;
 
 pub use filesystem::TreeFilesystem;
+pub use gauge::{Gauge, Measured};
 pub use mount::{Access, Ended, Mount, MountError};
 pub use mounter::Mounter;
 pub use mountpoint::{MountState, detach, inspect, mounts, mounts_around};

@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use super::alive::AliveFilesystem;
 use super::deadlines::Deadlines;
 use super::filesystem::TreeFilesystem;
+use super::gauge::Gauge;
 use super::mounter::Mounter;
 use super::mountpoint::{MountState, SOURCE, detach, inspect};
 use super::notices::{Notices, SENDERS};
@@ -186,6 +187,11 @@ impl Mount {
     /// The tree that is mounted.
     pub fn tree(&self) -> Arc<Tree> {
         self.shared.tree()
+    }
+
+    /// The way to measure it.
+    pub fn gauge(&self) -> Gauge {
+        Gauge(Arc::downgrade(&self.shared))
     }
 
     /// Has a successor of the mounted tree take its place, at once: what is the same stays what it is, down

@@ -116,6 +116,12 @@ impl Notices {
         self.held().contains_key(&directory.0)
     }
 
+    /// How many were sent, and how many wait.
+    pub fn counts(&self) -> (u64, u64) {
+        let sent = self.sent();
+        (sent, self.told.load(Ordering::Relaxed).saturating_sub(sent))
+    }
+
     /// How many were sent.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)

@@ -101,6 +101,7 @@ impl Queries {
             let is_first = cell.asked().is_none();
             tell_answer(self.model().query(cell.query), snapshot, told.asked.elapsed(), is_first);
         }
+        self.answers(cell.query).add(outcome.is_err());
         self.note_data_get(cell.query, &outcome, told);
         self.mark(cell.settle(outcome, told.asked, told.session));
     }

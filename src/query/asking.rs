@@ -65,6 +65,13 @@ impl Asking {
         self.in_flight().is_empty()
     }
 
+    /// How many questions are being answered, and how many wait for their turn.
+    pub fn under_way(&self) -> (usize, usize) {
+        let all = self.in_flight().len();
+        let answering = (IN_FLIGHT - self.permits.available_permits()).min(all);
+        (answering, all - answering)
+    }
+
     /// How many questions were sent.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)

@@ -118,6 +118,8 @@ pub struct Standing {
     pub asked: Option<Instant>,
     /// Whether it is not fresh.
     pub stale: bool,
+    /// Whether its age alone is the reason for that.
+    pub aged: bool,
     /// What went wrong when it was last asked for.
     pub error: Option<QueryError>,
 }
@@ -193,6 +195,11 @@ impl Cell {
         Standing {
             asked: state.good.as_ref().map(|good| good.asked),
             stale: !fresh,
+            aged: !fresh
+                && state
+                    .good
+                    .as_ref()
+                    .is_some_and(|good| state.is_fresh(good, &Conditions { lives: None, ..*conditions })),
             error: state.failure.as_ref().map(|failure| failure.error.clone()),
         }
     }

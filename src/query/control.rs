@@ -53,7 +53,7 @@ impl Queries {
         let query: Arc<str> = place.into();
         let connection = server.and_then(|server| self.connections.get(server.0));
         let Some(connection) = connection else { return Err(QueryError::NoServer { query }) };
-        let answer = connection.server.ask(action, write.timeout).await;
+        let answer = connection.ask(action, write.timeout).await;
         let answer = answer.map_err(|error| QueryError::NoAnswer { query: Arc::clone(&query), error })?;
         let output = answer.output();
         let refusal = refused(query, &answer, output.as_ref());

@@ -9,6 +9,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::Instant;
 
+use super::counts::count;
 use super::queries::Queries;
 use crate::ami::Message;
 use crate::language::{QueryId, ServerId, Trigger, error_text, to_template};
@@ -61,7 +62,8 @@ impl Queries {
             };
             match received {
                 Ok(event) => {
-                    self.counters.events.fetch_add(1, Ordering::Relaxed);
+                    count(&self.counters.events);
+                    connection.traffic.event(event.event().unwrap_or_default());
                     let concerns = self.meet_all(&concerned, &event);
                     if concerns && is_early(&event) {
                         early.push_back((Instant::now() + AFTERWARDS, event));
@@ -72,6 +74,7 @@ impl Queries {
                     }
                 }
                 Err(RecvError::Lagged(lost)) => {
+                    self.counters.events_lost.fetch_add(lost, Ordering::Relaxed);
                     tracing::warn!("{lost} events came too fast to be looked at; everything is asked again");
                     self.invalidate_all(&concerned);
                 }

@@ -115,8 +115,7 @@ impl Queries {
                 let connection = self.connection_of(id)?;
                 let send = || async {
                     let asked = Instant::now();
-                    let reply =
-                        Reply::Answer(connection.server.ask(action.clone(), deadline).await.map(Arc::new));
+                    let reply = Reply::Answer(connection.ask(action.clone(), deadline).await.map(Arc::new));
                     Told { reply, asked, session: connection.session() }
                 };
                 Some(connection.asking.ask(inquiry, urgency, send).await)

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::asking::Asking;
+use super::counts::Traffic;
 use super::events::Incoming;
 use super::queries::Queries;
 use super::scope::Bindings;
@@ -22,6 +23,8 @@ pub struct Connection {
     pub asking: Asking,
     /// Those to files, programs and URLs that are asked for this server alone: a slow one is in nobody's way.
     pub beside: Asking,
+    /// What passed over it.
+    pub(super) traffic: Traffic,
     /// Its events, for one model after the other.
     pub incoming: tokio::sync::Mutex<Incoming>,
     /// How many of these are to be looked at once more in a moment.
@@ -33,8 +36,8 @@ pub struct Connection {
 impl Connection {
     /// To a server that nothing was asked yet.
     pub fn new(server: Arc<dyn Server>) -> Connection {
-        let (asking, beside, incoming, early, link) = Default::default();
-        Connection { server, asking, beside, incoming, early, link, first_session: 0 }
+        let (asking, beside, traffic, incoming, early, link) = Default::default();
+        Connection { server, asking, beside, traffic, incoming, early, link, first_session: 0 }
     }
 
     /// To a server that takes the place of this one's: no session of it is one of this one's.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::agenda::Agenda;
 use super::asking::{Asking, Urgency};
 use super::cell::{Cell, Look};
+use super::counts::{Answers, Counters, count};
 use super::error::{FailureKind, QueryError};
 use super::inquiry::Inquiry;
 use super::link::Connection;
@@ -16,7 +17,6 @@ use super::reads::{Manner, Reads, Unready, Used};
 use super::scope::{Bindings, Scope, View};
 use super::server::Server;
 use super::snapshot::Snapshot;
-use super::standing::Counters;
 use super::table::Table;
 use crate::language::{
     Expression, Model, Query, QueryId, Question, ServerId, Succession, error_text, from_template,
@@ -56,6 +56,8 @@ struct QueryState {
     recent: Mutex<VecDeque<Recent>>,
     /// The field names of results that come one record at a time.
     shapes: Mutex<Shapes>,
+    /// How many answers were taken.
+    answers: Answers,
     /// Whether anybody can see its answers as they came.
     pub(super) keeps_raw: bool,
 }
@@ -98,6 +100,7 @@ impl QueryState {
             table: Arc::new(Table::new(id)),
             recent: Mutex::default(),
             shapes: Mutex::default(),
+            answers: Answers::default(),
             keeps_raw: model.shows_raw(id) || model.query(id).parameters.is_empty(),
         }
     }
@@ -169,6 +172,11 @@ impl Queries {
 
     pub(super) fn keeps_raw(&self, id: QueryId) -> bool {
         self.states[id.0].keeps_raw
+    }
+
+    /// How many answers were taken for a query.
+    pub(super) fn answers(&self, id: QueryId) -> &Answers {
+        &self.states[id.0].answers
     }
 
     /// The query that an expression names, if it does nothing else and the query is asked once.
@@ -372,6 +380,9 @@ impl Queries {
     /// Why a template stopped: an answer that is lacking, a query that failed, or its own mistake.
     pub fn template_error(&self, place: &str, error: &minijinja::Error, reads: &Reads) -> Unready {
         reads.verdict().unwrap_or_else(|| {
+            if ran_out(error) {
+                count(&self.counters.stopped);
+            }
             QueryError::Template { place: place.into(), message: error_text(error) }.into()
         })
     }
@@ -463,4 +474,11 @@ impl Queries {
         }
         None
     }
+}
+
+/// Whether a template or expression was stopped because it took too many steps.
+fn ran_out(error: &minijinja::Error) -> bool {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let mut causes = causes.filter_map(|cause| cause.downcast_ref::<minijinja::Error>());
+    causes.any(|cause| cause.kind() == minijinja::ErrorKind::OutOfFuel)
 }

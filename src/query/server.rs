@@ -20,6 +20,11 @@ pub trait Server: Send + Sync {
     /// connection. Answers of another session are not fresh any more.
     fn session(&self) -> Option<u64>;
 
+    /// How many sessions there were.
+    fn sessions(&self) -> u64 {
+        self.session().unwrap_or_default()
+    }
+
     /// What it is, for people: its address, and what it said of itself.
     fn description(&self) -> String;
 
@@ -37,6 +42,10 @@ impl Server for Client {
 
     fn session(&self) -> Option<u64> {
         session(&self.state().borrow())
+    }
+
+    fn sessions(&self) -> u64 {
+        Client::sessions(self)
     }
 
     fn description(&self) -> String {

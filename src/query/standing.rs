@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::cell::Standing;
@@ -24,6 +24,12 @@ pub struct QueryStanding {
     pub stale: usize,
     /// and how many failed when they were last asked.
     pub failed: usize,
+    /// How many are in use and not fresh, for another reason than their age, which is looked at when somebody looks.
+    pub overdue: usize,
+    /// How many answers were taken, failures included,
+    pub asked: u64,
+    /// and how many of these were failures.
+    pub failures: u64,
     /// Of these, how many because this server cannot answer them.
     pub cannot: usize,
     /// Whether something is kept that depends on it, so that events make it be asked again.
@@ -64,19 +70,13 @@ pub struct ContentStanding {
     pub queries: BTreeSet<String>,
 }
 
-/// How often what happened.
-#[derive(Debug, Default)]
-pub struct Counters {
-    pub(super) events: AtomicU64,
-}
-
 impl Queries {
     /// How a query stands.
     pub fn standing_of(&self, id: QueryId) -> QueryStanding {
         let query = self.model().query(id);
         let mut standing = QueryStanding { name: query.name.clone(), ..QueryStanding::default() };
         for cell in self.cells(id) {
-            let Standing { asked, stale, error } = cell.standing(&self.conditions(&cell, strict()));
+            let Standing { asked, stale, aged, error } = cell.standing(&self.conditions(&cell, strict()));
             if asked.is_none() && error.is_none() {
                 continue; // the question is there, but nobody has asked it
             }
@@ -87,10 +87,13 @@ impl Queries {
                 (_, true, _) => standing.stale += 1,
                 _ => standing.fresh += 1,
             }
-            standing.kept |= self.any_live(&cell.dependents());
+            let kept = self.any_live(&cell.dependents());
+            standing.overdue += usize::from(kept && stale && !aged && asked.is_some());
+            standing.kept |= kept;
             standing.age = standing.age.max(asked.map(|asked| asked.elapsed()));
             standing.error = error.map(|error| error.to_string()).or(standing.error.take());
         }
+        (standing.asked, standing.failures) = self.answers(id).so_far();
         standing.instead = self.is_stood_in_for(id);
         if standing.instead {
             standing.error = None;

@@ -12,6 +12,7 @@ use super::layout::{Kind, Layout, Place};
 use super::listing::{Listed, Listing, bind};
 use super::node::Node;
 use super::render::Rendered;
+use super::status::Program;
 use crate::language::{Attributes, OnError, SERVER, ServerId};
 use crate::query::{Bindings, Dependent, Manner, Queries, QueryError, Reads, Unready, Used};
 
@@ -20,6 +21,9 @@ const PREPARATIONS: usize = 8;
 
 /// Of so many contents it is remembered what they were computed from.
 const RECENTLY_USED: usize = 8;
+
+/// What goes over from a tree to its successor: what is kept, what came of reading it again, and the program.
+pub(super) type Lasting = (Arc<Mutex<Kept>>, Arc<Mutex<String>>, Arc<OnceLock<Box<dyn Program>>>);
 
 /// A tree file's tree.
 pub struct Tree {
@@ -32,6 +36,8 @@ pub struct Tree {
     pub(super) keeper: OnceLock<Box<dyn Keep>>,
     /// What came of the tree file's last reading, as `.astfs/reload` shows it.
     pub(super) last_reload: Arc<Mutex<String>>,
+    /// What tells of itself in `.astfs`.
+    pub(super) program: Arc<OnceLock<Box<dyn Program>>>,
 }
 
 impl Tree {
@@ -45,11 +51,11 @@ impl Tree {
         queries: Arc<Queries>,
         layout: Layout,
         directories: HashMap<Node, Arc<Directory>>,
-        (kept, last_reload): (Arc<Mutex<Kept>>, Arc<Mutex<String>>),
+        (kept, last_reload, program): Lasting,
     ) -> Tree {
         let (recently_used, keeper) = Default::default();
         let directories = Mutex::new(directories);
-        Tree { queries, layout, directories, recently_used, kept, keeper, last_reload }
+        Tree { queries, layout, directories, recently_used, kept, keeper, last_reload, program }
     }
 
     pub(super) fn layout(&self) -> &Layout {

@@ -16,6 +16,7 @@ mod listing;
 mod lookup;
 mod node;
 mod render;
+mod standing;
 mod status;
 mod succession;
 
@@ -29,7 +30,8 @@ pub use listing::{Listed, Listing};
 pub use lookup::Tree;
 pub use node::Node;
 pub use render::Rendered;
-pub use status::RELOAD;
+pub use standing::{BoundsHit, QueryStands, ServerStands, Stands};
+pub use status::{LOG_LEVEL, Program, RELOAD, STANDING};
 pub use succession::{Difference, Successor};
 
 #[cfg(test)]

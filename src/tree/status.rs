@@ -19,6 +19,22 @@ use crate::query::{QueryStanding, Reads};
 /// The name of the file that tells what came of a reload.
 pub const RELOAD: &str = "reload";
 
+/// The name of the file that tells how everything stands, for programs.
+pub const STANDING: &str = "status.json";
+
+/// The name of the file that tells how much is logged.
+pub const LOG_LEVEL: &str = "log-level";
+
+/// The program around a tree, as far as it tells of itself in the tree.
+pub trait Program: Send + Sync {
+    /// What is counted, for monitoring.
+    fn metrics(&self) -> String;
+    /// The last lines of its log.
+    fn log(&self) -> String;
+    /// How much it logs, in a word.
+    fn log_level(&self) -> String;
+}
+
 /// What stands in a file below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -30,6 +46,14 @@ pub enum Status {
     Errors,
     /// What came of the tree file's last reading.
     Reload,
+    /// How everything stands, for programs.
+    Standing,
+    /// What is counted, for monitoring.
+    Metrics,
+    /// The last lines of the log.
+    Log,
+    /// How much is logged.
+    LogLevel,
     /// A query's state, as `name=value`.
     State(QueryId),
     /// A query's result as JSON.
@@ -48,6 +72,10 @@ impl Layout {
         self.status_child(top, "counters", Status::Counters);
         self.status_child(top, "errors", Status::Errors);
         self.status_child(top, RELOAD, Status::Reload);
+        self.status_child(top, STANDING, Status::Standing);
+        self.status_child(top, "metrics", Status::Metrics);
+        self.status_child(top, "log", Status::Log);
+        self.status_child(top, LOG_LEVEL, Status::LogLevel);
         let queries = self.status_child(top, "queries", Status::Queries);
         let mut declared: Vec<_> = model.query_names.iter().collect();
         declared.sort();
@@ -68,10 +96,11 @@ impl Place {
     pub(super) fn status_attributes(&self, defaults: Attributes) -> Attributes {
         let mode = match self.status {
             Some(Status::Queries) => 0o500,
-            Some(Status::State(_) | Status::Result(_) | Status::Raw(_) | Status::Errors | Status::Reload) => {
-                0o400
-            }
-            Some(Status::Summary | Status::Counters) => 0o444,
+            Some(Status::State(_) | Status::Result(_) | Status::Raw(_)) => 0o400,
+            Some(Status::Errors | Status::Reload | Status::Log) => 0o400,
+            Some(
+                Status::Summary | Status::Counters | Status::Standing | Status::Metrics | Status::LogLevel,
+            ) => 0o444,
             None => return defaults,
         };
         Attributes { mode: Some(mode), uid: None, gid: None }
@@ -82,6 +111,15 @@ impl Tree {
     /// Has `.astfs/reload` show that.
     pub fn tell_of_reload(&self, text: String) {
         *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
+    /// Says which program it is that tells of itself; the first that does so stays.
+    pub fn served_by(&self, program: Box<dyn Program>) {
+        let _ = self.program.set(program);
+    }
+
+    fn said(&self, of: impl Fn(&dyn Program) -> String) -> String {
+        self.program.get().map(|program| of(&**program)).unwrap_or_default()
     }
 
     /// The place of the status directory.
@@ -97,6 +135,10 @@ impl Tree {
             Status::Counters => self.counters(),
             Status::Errors => self.errors(),
             Status::Reload => self.last_reload.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Status::Standing => self.standing_in_json(),
+            Status::Metrics => self.said(|program| program.metrics()),
+            Status::Log => self.said(|program| program.log()),
+            Status::LogLevel => self.said(|program| program.log_level() + "\n"),
             Status::State(id) => state(&queries.standing_of(id)),
             Status::Result(id) => {
                 let snapshot = queries.read(id, &queries.home(id), reads)?;
@@ -108,7 +150,7 @@ impl Tree {
     }
 
     /// How every query stands that asks something.
-    fn all_standings(&self) -> Vec<QueryStanding> {
+    pub fn all_standings(&self) -> Vec<QueryStanding> {
         let queries = self.queries().model().queries.iter().enumerate();
         let asking = queries.filter(|(_, query)| !query.question.is_derived());
         let standings = asking.map(|(index, query)| (query, self.queries().standing_of(QueryId(index))));

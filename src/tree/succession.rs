@@ -151,7 +151,7 @@ impl Tree {
         let old = (self.layout(), &**self.queries().model());
         let (layout, difference) = Layout::new(queries.model()).succeed(queries.model(), old, connection);
         let directories = self.directories.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let kept = (Arc::clone(&self.kept), Arc::clone(&self.last_reload));
+        let kept = (Arc::clone(&self.kept), Arc::clone(&self.last_reload), Arc::clone(&self.program));
         Successor { tree: Arc::new(Tree::with(queries, layout, directories, kept)), difference }
     }
 

@@ -20,6 +20,8 @@ pub struct Queue {
     waiting: SyncSender<Text>,
     /// Lines for which there was no room, since the last for which there was.
     lost: AtomicU64,
+    /// All such lines.
+    all_lost: AtomicU64,
 }
 
 struct Text {
@@ -33,22 +35,31 @@ struct Text {
 }
 
 impl Queue {
-    /// Starts the thread. From time to time it calls `counted`, which may put lines into the queue.
+    /// Starts the thread. From time to time it calls `counted`, which may put lines into the queue. Where lines are
+    /// missing, `gap` says how many.
     ///
     /// # Errors
     /// If the system gives no thread.
     pub fn start(
         mut place: impl Write + Send + 'static,
         counted: impl Fn() + Send + 'static,
+        gap: fn(u64) -> String,
     ) -> io::Result<Queue> {
         let (waiting, texts) = sync_channel(WAITING);
-        thread::Builder::new().name("log".into()).spawn(move || write_all(&texts, &mut place, &counted))?;
-        Ok(Queue { waiting, lost: AtomicU64::new(0) })
+        thread::Builder::new()
+            .name("log".into())
+            .spawn(move || write_all(&texts, &mut place, &counted, gap))?;
+        Ok(Queue { waiting, lost: AtomicU64::new(0), all_lost: AtomicU64::new(0) })
     }
 
     /// Has a text written some time; if there is no room, it is lost, and counted.
     pub fn put(&self, text: &[u8]) {
         self.try_put(text, None);
+    }
+
+    /// For how many lines there was no room.
+    pub fn lost(&self) -> u64 {
+        self.all_lost.load(Ordering::Relaxed)
     }
 
     /// Has the thread do something, after what was put before; waits for room.
@@ -81,12 +92,13 @@ impl Queue {
         let put = self.waiting.try_send(Text { lost, bytes: text.to_vec(), done, job: None }).is_ok();
         if !put {
             self.lost.fetch_add(lost + lines(text), Ordering::Relaxed);
+            self.all_lost.fetch_add(lines(text), Ordering::Relaxed);
         }
         put
     }
 }
 
-fn write_all(texts: &Receiver<Text>, place: &mut impl Write, counted: &impl Fn()) {
+fn write_all(texts: &Receiver<Text>, place: &mut impl Write, counted: &impl Fn(), gap: fn(u64) -> String) {
     let mut lost = 0;
     let mut round = Instant::now() + ROUND;
     loop {
@@ -105,8 +117,7 @@ fn write_all(texts: &Receiver<Text>, place: &mut impl Write, counted: &impl Fn()
         }
         lost += text.lost;
         if lost > 0 {
-            let gap = format!("astfs: {lost} lines are missing here: they could not be written\n");
-            if place.write_all(gap.as_bytes()).is_ok() {
+            if place.write_all(gap(lost).as_bytes()).is_ok() {
                 lost = 0;
             }
         }
@@ -177,7 +188,7 @@ mod tests {
     #[test]
     fn what_was_put_is_written_when_it_was_waited_for() {
         let place = Place::default();
-        let queue = Queue::start(place.clone(), || {}).unwrap();
+        let queue = Queue::start(place.clone(), || {}, crate::cli::logging::gap).unwrap();
         for number in 0..3000 {
             queue.put(format!("{number}\n").as_bytes());
         }
@@ -189,7 +200,7 @@ mod tests {
     #[test]
     fn who_puts_never_waits_and_what_had_no_room_is_counted_where_it_is_missing() {
         let (place, turn) = Place::slow();
-        let queue = Queue::start(place.clone(), || {}).unwrap();
+        let queue = Queue::start(place.clone(), || {}, crate::cli::logging::gap).unwrap();
         for number in 0..WAITING + 100 {
             queue.put(format!("{number}\n").as_bytes());
         }
@@ -213,7 +224,7 @@ mod tests {
     #[test]
     fn what_could_not_be_written_is_counted_when_something_can() {
         let (place, turn) = Place::slow();
-        let queue = Queue::start(place.clone(), || {}).unwrap();
+        let queue = Queue::start(place.clone(), || {}, crate::cli::logging::gap).unwrap();
         queue.put(b"one\ntwo\n");
         queue.put(b"three\n");
         // the first; a gap and the second; then all can be written

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::{Debug, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ const AGAIN: &str = "again";
 #[derive(Clone, Default)]
 pub struct Repeated {
     causes: Arc<Mutex<HashMap<Cause, Told>>>,
+    counted: Arc<AtomicU64>,
 }
 
 /// A place in the source, and what it said; nothing stands for all that is one too many.
@@ -57,6 +59,11 @@ impl Repeated {
             None => return causes.insert(cause, Told { since: now, again: 0 }).is_none(),
         }
         false
+    }
+
+    /// How many lines were only counted.
+    pub fn counted(&self) -> u64 {
+        self.counted.load(Ordering::Relaxed)
     }
 
     /// Tells what came again in a minute that is over now, or at all.
@@ -97,7 +104,11 @@ impl<S: Subscriber> Layer<S> for Repeated {
         }
         let mut text = Text::default();
         event.record(&mut text);
-        self.is_news(metadata, text.0, Instant::now())
+        let is_news = self.is_news(metadata, text.0, Instant::now());
+        if !is_news {
+            self.counted.fetch_add(1, Ordering::Relaxed);
+        }
+        is_news
     }
 }
 

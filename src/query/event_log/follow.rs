@@ -10,12 +10,13 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 
 use super::line;
-use super::log::EventLog;
+use super::log::{Appended, EventLog};
 use crate::ami::Message;
 use crate::language::{Content, Expression, Pattern, ServerId, error_text, to_template};
 use crate::parse::headers;
 use crate::parse::value::{Shapes, Value};
 use crate::query::Queries;
+use crate::query::counts::count;
 use crate::query::link::Connection;
 
 /// How often it is looked whether the connection is a new one, while no event comes.
@@ -105,7 +106,15 @@ impl Follower {
 
     /// Puts a line of our own into every log.
     fn note(&self, line: &[u8]) {
-        self.followed.iter().for_each(|followed| followed.log.append(line, Instant::now()));
+        self.followed.iter().for_each(|followed| self.append(followed, line));
+    }
+
+    fn append(&self, followed: &Followed, line: &[u8]) {
+        match followed.log.append(line, Instant::now()) {
+            Appended::Added => {}
+            Appended::Rotated => count(&self.queries.counters.logs_rotated),
+            Appended::Lost => count(&self.queries.counters.log_lines_lost),
+        }
     }
 
     fn take(&self, event: &Message) {
@@ -125,7 +134,7 @@ impl Follower {
                 (record, line)
             });
             if declared.filter.as_ref().is_none_or(|filter| self.holds(filter, record, followed)) {
-                followed.log.append(line, Instant::now());
+                self.append(followed, line);
             }
         }
     }

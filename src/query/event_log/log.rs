@@ -13,6 +13,17 @@ const SELDOM: Duration = Duration::from_secs(30);
 /// A file that may not be rotated yet grows up to so many times its size; what comes then is counted.
 const HARD_BOUND: usize = 2;
 
+/// What became of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Appended {
+    /// It is there.
+    Added,
+    /// It is there, at the beginning of another file.
+    Rotated,
+    /// There was no room for it.
+    Lost,
+}
+
 /// A growing file and the one before it.
 #[derive(Debug)]
 pub struct EventLog {
@@ -57,24 +68,27 @@ impl EventLog {
     }
 
     /// Adds a line, whose end it brings along, at that time.
-    pub(super) fn append(&self, line: &[u8], now: Instant) {
+    pub(super) fn append(&self, line: &[u8], now: Instant) -> Appended {
         let mut state = self.state();
         let told = if state.lost > 0 { line::lost(state.lost) } else { Vec::new() };
+        let mut appended = Appended::Added;
         let (length, added) = (state.current.size().0, told.len() + line.len());
         let may_rotate =
             state.rotated.as_ref().is_none_or(|rotated| now.duration_since(rotated.at) >= SELDOM);
         if length > 0 && length + added > self.size && may_rotate {
             let full = std::mem::replace(&mut state.current, Arc::new(LogFile::new()));
             state.rotated = Some(Rotated { file: full, at: now });
+            appended = Appended::Rotated;
         }
         let length = state.current.size().0;
         if length + added > self.size * HARD_BOUND {
             state.lost += 1;
-            return;
+            return Appended::Lost;
         }
         state.lost = 0;
         state.current.append(&told);
         state.current.append(line);
+        appended
     }
 }
 
@@ -93,9 +107,9 @@ mod tests {
         let log = EventLog::new(1000);
         let now = Instant::now();
         let first = log.current();
-        (0..10).for_each(|_| log.append(LINE, now));
+        (0..10).for_each(|_| assert_eq!(log.append(LINE, now), Appended::Added));
         assert!(Arc::ptr_eq(&first, &log.current()) && log.rotated().is_none());
-        log.append(LINE, now);
+        assert_eq!(log.append(LINE, now), Appended::Rotated);
         assert!(Arc::ptr_eq(&first, &log.rotated().unwrap()));
         assert_ne!(first.number(), log.current().number());
         assert_eq!((first.size().0, log.current().size().0), (1000, 100), "no line is torn or lost");
@@ -105,9 +119,13 @@ mod tests {
     fn it_is_rotated_seldom_and_what_finds_no_room_in_between_is_counted() {
         let log = EventLog::new(1000);
         let now = Instant::now();
-        (0..11).for_each(|_| log.append(LINE, now));
+        for _ in 0..11 {
+            log.append(LINE, now);
+        }
         let second = log.current();
-        (0..30).for_each(|_| log.append(LINE, now + SELDOM / 2));
+        for _ in 0..30 {
+            log.append(LINE, now + SELDOM / 2);
+        }
         assert!(Arc::ptr_eq(&second, &log.current()), "too soon for a second time");
         assert_eq!(second.size().0, 2000, "it grows to its hard bound");
         log.append(LINE, now + SELDOM);
@@ -121,7 +139,7 @@ mod tests {
     #[test]
     fn a_line_that_never_fits_is_counted_too() {
         let log = EventLog::new(1000);
-        log.append(&[b'x'; 5000], Instant::now());
+        assert_eq!(log.append(&[b'x'; 5000], Instant::now()), Appended::Lost);
         assert_eq!(log.current().size().0, 0);
         log.append(LINE, Instant::now());
         assert!(text(&log.current()).contains(r#""count":1}"#));
