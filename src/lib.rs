@@ -21,5 +21,6 @@ pub mod query;
 pub mod recording;
 pub mod sandbox;
 pub mod simulator;
+mod sync;
 pub mod testing;
 pub mod tree;

@@ -105,6 +105,17 @@ fn there_is_a_manual_page_for_each_command_that_says_what_its_help_says() {
 }
 
 #[test]
+fn there_is_a_manual_page_of_the_mount_helper_in_the_section_of_such_programs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    astfs(&["man", "--out", folder.path().to_str().expect("a path")]);
+    let page = fs::read_to_string(folder.path().join("mount.astfs.8")).expect("the helper's page");
+    assert!(page.contains(".TH mount.astfs 8"), "{page}");
+    for word in ["secret_file=FILE", "x\\-systemd.automount", "Exit status: 0 mounted"] {
+        assert!(page.contains(word), "{word} is not in {page}");
+    }
+}
+
+#[test]
 fn the_manual_page_is_printed_where_no_folder_is_given() {
     assert!(text(&astfs(&["man"])).contains(".TH astfs 1"));
     let folder = tempfile::tempdir().expect("a folder");

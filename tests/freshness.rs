@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use astfs::simulator::{Content, Peer, Version, text};
 use support::mount::fuse_available;
-use support::simulated::{Simulated, TreeFile, peers_and_users};
+use support::simulated::{Simulated, TreeFile, peers_and_users, shipped};
 use support::wait_until;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -44,6 +44,49 @@ fn a_peer_that_registers_or_leaves_moves_between_online_and_offline() {
         }
         assert!(stands("_offline", "bob"), "{version:?}: who did not move stays");
     }
+}
+
+#[test]
+fn of_ten_thousand_friends_one_that_registers_costs_a_question_and_all_at_once_a_few_lists() {
+    const FRIENDS: usize = 10_000;
+    if !fuse_available() {
+        return;
+    }
+    let server = Simulated::start(Content::friends(Version::Asterisk16, FRIENDS, 7));
+    let names = server.peer_names().into_iter();
+    let names: Vec<String> = names.map(|name| String::from_utf8(name).expect("text")).collect();
+    names.iter().for_each(|name| assert!(server.unregister(name)));
+    let mounted = server.mount(&shipped("asterisk.toml"));
+    let friends = mounted.join("users/sipfriends");
+    let stands = |presence: &str, name: &str| fs::symlink_metadata(friends.join(presence).join(name)).is_ok();
+    let online = || fs::read_dir(friends.join("_online")).map_or(0, Iterator::count);
+    // until nothing was asked for a second; gives what was asked since the last time
+    let asked = || {
+        let mut known = usize::MAX;
+        let is_still = || {
+            std::thread::sleep(Duration::from_secs(1));
+            std::mem::replace(&mut known, server.questions().len()) == known
+        };
+        assert!(wait_until(PATIENCE * 3, is_still), "it does not settle");
+        let questions = server.questions();
+        server.forget_asked();
+        questions
+    };
+
+    assert!(wait_until(PATIENCE * 3, || online() == 0), "{}", mounted.stderr());
+    assert!(stands("_offline", &names[FRIENDS / 2]));
+    asked();
+
+    assert!(server.register(&names[FRIENDS / 2]));
+    assert!(wait_until(PATIENCE, || stands("_online", &names[FRIENDS / 2])), "{}", mounted.stderr());
+    assert_eq!(asked(), [format!("SIPshowpeer {}", names[FRIENDS / 2])]);
+
+    names.iter().for_each(|name| assert!(server.register(name)));
+    assert!(wait_until(PATIENCE * 3, || online() == FRIENDS), "{} are online", online());
+    let questions = asked();
+    let lists = questions.iter().filter(|question| *question == "SIPpeers").count();
+    println!("{FRIENDS} registrations at once: {lists} lists, {} questions", questions.len());
+    assert!(lists > 0 && questions.len() < FRIENDS / 4, "{lists} lists, {} questions", questions.len());
 }
 
 #[test]
@@ -112,4 +155,43 @@ fn sizes_fit_the_bytes_while_everything_changes() {
             assert!(size > 500 && read.ends_with(b"\n"), "{}", String::from_utf8_lossy(&read));
         }
     }
+}
+
+#[test]
+fn what_is_sorted_by_context_and_codec_costs_nothing_until_somebody_looks_and_then_one_question_for_each_peer()
+ {
+    if !fuse_available() {
+        return;
+    }
+    let names: Vec<String> = (0..40).map(|number| format!("peer{number}")).collect();
+    let server = Simulated::start(Content::new(Version::Asterisk16).peers(names.iter().map(Peer::new)));
+    let mounted = server.mount(&shipped("asterisk.toml"));
+    let of_peers = || server.questions().iter().filter(|asked| asked.contains("SIPshowpeer")).count();
+    let listed = |path: &str| -> Vec<String> {
+        let entries = fs::read_dir(mounted.join(path)).expect("a directory");
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+    };
+    let all = ["users/sipfriends", "peers/sip"].map(listed).concat();
+    assert!(all.iter().filter(|name| name.starts_with("peer") && !name.ends_with(".json")).count() == 40);
+    assert_eq!(of_peers(), 0, "nobody has looked");
+
+    let directories = ["users/sipfriends", "peers/sip"];
+    let links = |sorted: &str| -> usize {
+        let groups = directories.iter().map(|path| format!("{path}/{sorted}"));
+        let groups =
+            groups.flat_map(|path| listed(&path).into_iter().map(move |one| format!("{path}/{one}")));
+        groups.map(|path| listed(&path).len()).sum()
+    };
+    assert_eq!(links("_by_context"), 40);
+    assert_eq!(of_peers(), 40, "each once");
+    assert!(links("_by_codec") >= 40);
+    assert_eq!(links("_by_context"), 40);
+    assert_eq!(of_peers(), 40, "and no more for the other, or the next look");
+
+    assert!(server.register("peer7"), "it changes neither");
+    let online =
+        || directories.iter().any(|path| listed(&format!("{path}/_online")).contains(&"peer7".into()));
+    assert!(wait_until(PATIENCE, online), "{}", mounted.stderr());
+    assert_eq!(links("_by_context"), 40);
+    assert_eq!(of_peers(), 41, "what the list of those online asks of this one");
 }

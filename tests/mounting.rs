@@ -6,13 +6,13 @@ mod support;
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
 use astfs::simulator::{Content, Version};
 use nix::sys::signal::Signal;
-use support::mount::{Mounted, astfs, fuse_available, is_dead, is_mounted};
+use support::mount::{Mounted, astfs, fuse_available, is_dead, is_mounted, processes_at};
 use support::simulated::{Simulated, TreeFile, run_within, shipped, text};
 use support::wait_until;
 
@@ -180,18 +180,6 @@ fn a_second_mount_at_the_same_place_is_refused_and_the_first_stays() {
         assert_exit(&try_to_mount(mounted.path(), arguments), 5, &["mounted already", "astfs umount"]);
     }
     assert_eq!(fs::read_to_string(mounted.join("motd")).expect("the first still answers"), MOTD);
-}
-
-/// Processes that were started with this mount point among their arguments.
-fn processes_at(mount_point: &Path) -> Vec<PathBuf> {
-    let is_ours = |process: &PathBuf| {
-        let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
-        arguments
-            .split(|&byte| byte == 0)
-            .any(|argument| argument == mount_point.as_os_str().as_encoded_bytes())
-    };
-    let processes = fs::read_dir("/proc").expect("/proc lists processes");
-    processes.filter_map(|entry| Some(entry.ok()?.path())).filter(is_ours).collect()
 }
 
 #[test]

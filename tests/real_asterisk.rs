@@ -24,6 +24,8 @@ mod fleet;
 mod follows;
 #[path = "real_asterisk/ground.rs"]
 mod ground;
+#[path = "real_asterisk/many.rs"]
+mod many;
 #[path = "real_asterisk/pjsip.rs"]
 mod pjsip;
 #[path = "real_asterisk/recorded.rs"]

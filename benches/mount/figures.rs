@@ -75,6 +75,8 @@ pub struct CommandCost {
     pub name: &'static str,
     /// The median of its runs on tmpfs.
     pub tmpfs_seconds: f64,
+    /// What it takes on a filesystem that hands out the same files from memory, beside tmpfs: cold, and warm.
+    pub floor_ratios: [f64; 2],
     /// The first run after mounting.
     pub cold: Cost,
     /// The median of its runs on a mount where it has run before.

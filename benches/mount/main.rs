@@ -12,6 +12,7 @@ mod commands;
 mod connection;
 mod events;
 mod figures;
+mod floor;
 mod goals;
 mod loops;
 mod measure;
@@ -37,8 +38,10 @@ const SMALL: usize = 1000;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some(loops::ARGUMENT) {
-        return loops::run(arguments);
+    match arguments.next().as_deref() {
+        Some(loops::ARGUMENT) => return loops::run(arguments),
+        Some(floor::ARGUMENT) => return floor::run(arguments),
+        _ => {}
     }
     if !support::mount::fuse_available() {
         return;

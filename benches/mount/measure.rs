@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use crate::commands::{Ran, TASKS, Task, WALK};
 use crate::events::{latency, storm};
 use crate::figures::{Column, CommandCost, Cost, Fetch, Memory, Populated, median};
+use crate::floor::Floor;
 use crate::loops::Seen;
 use crate::mounted::{Caused, Meter, Mounted};
 use crate::processors::Processors;
@@ -46,10 +47,11 @@ pub struct Bench<'a> {
 /// A command's runs: the times in seconds and what each caused.
 type Runs = Vec<(f64, Caused)>;
 
-/// What the warm runs gave: for tmpfs, then for each build, the runs of each command; and what a walk
-/// over the copy came across.
+/// What the warm runs gave: for tmpfs, for the floor (each second run is warm), then for each build, the runs of each
+/// command; and what a walk over the copy came across.
 struct Warm {
     tmpfs: HashMap<&'static str, Runs>,
+    floor: HashMap<&'static str, Runs>,
     builds: Vec<HashMap<&'static str, Runs>>,
     seen: Seen,
 }
@@ -77,13 +79,23 @@ impl Bench<'_> {
             }
         }
         let seen = WALK.run(copy.path()).seen.unwrap_or_default();
-        let mut warm =
-            Warm { tmpfs: HashMap::new(), builds: builds.iter().map(|_| HashMap::new()).collect(), seen };
+        let mut warm = Warm {
+            tmpfs: HashMap::new(),
+            floor: HashMap::new(),
+            builds: builds.iter().map(|_| HashMap::new()).collect(),
+            seen,
+        };
         for _ in 0..self.settings.runs {
             for task in TASKS {
-                let ran = task.run(copy.path());
-                self.check("tmpfs", "warm", task, &ran);
-                warm.tmpfs.entry(task.name()).or_default().push((ran.time.as_secs_f64(), Caused::default()));
+                let floor = Floor::start(copy.path());
+                for path in [copy.path(), floor.path(), floor.path()] {
+                    let ran = task.run(path);
+                    self.check("beside", "warm", task, &ran);
+                    let runs = if path == copy.path() { &mut warm.tmpfs } else { &mut warm.floor };
+                    let run = (ran.time.as_secs_f64(), Caused::default());
+                    runs.entry(task.name()).or_default().push(run);
+                }
+                drop(floor);
                 for ((mounted, build), runs) in mounts.iter().zip(builds).zip(&mut warm.builds) {
                     let meter = Meter::start(mounted, self.server);
                     let ran = task.run(&mounted.path());
@@ -207,6 +219,10 @@ fn command_cost(
 ) -> CommandCost {
     let times = |runs: &Runs| median(runs.iter().map(|(time, _)| *time));
     let tmpfs = times(&warm.tmpfs[task.name()]);
+    let floor = |cold: usize| {
+        let runs = warm.floor[task.name()].iter().skip(cold).step_by(2);
+        median(runs.map(|(time, _)| *time)) / tmpfs
+    };
     let runs = &warm_runs[task.name()];
     let middle = |count: fn(&Caused) -> Option<u64>| {
         let mut counts: Vec<u64> = runs.iter().filter_map(|(_, caused)| count(caused)).collect();
@@ -218,6 +234,7 @@ fn command_cost(
     CommandCost {
         name: task.name(),
         tmpfs_seconds: tmpfs,
+        floor_ratios: [floor(0), floor(1)],
         cold: cost(cold, cold_caused.messages, cold_caused.questions),
         warm: cost(times(runs), middle(|caused| caused.messages), middle(|caused| caused.questions)),
     }

@@ -46,15 +46,17 @@ pub fn table(report: &Report) -> (String, usize) {
         let name = columns[0].commands[number].name;
         let goal = format!("0 / 0 / {}×", GOALS.warm_ratio);
         rows.push(row(&format!("{name}, warm"), goal, &|column| {
-            let cost = &column.commands[number].warm;
-            (cost_text(cost), GOALS.warm(column.friends, cost))
+            let command = &column.commands[number];
+            let cost = &command.warm;
+            (cost_text(cost, command.floor_ratios[1]), GOALS.warm(column.friends, cost))
         }));
     }
     for number in 0..commands {
         let name = columns[0].commands[number].name;
         rows.push(row(&format!("{name}, cold"), format!("{}×", GOALS.cold_ratio), &|column| {
-            let cost = &column.commands[number].cold;
-            (cost_text(cost), GOALS.cold(column.friends, cost))
+            let command = &column.commands[number];
+            let cost = &command.cold;
+            (cost_text(cost, command.floor_ratios[0]), GOALS.cold(column.friends, cost))
         }));
     }
     rows.push(row(
@@ -109,8 +111,8 @@ fn populated_goal() -> String {
     format!("{}× with a real server", GOALS.populated_ratio)
 }
 
-fn cost_text(cost: &Cost) -> String {
-    format!("{} / {} / {:.1}×", count(cost.messages), count(cost.questions), cost.ratio)
+fn cost_text(cost: &Cost, floor: f64) -> String {
+    format!("{} / {} / {:.1}× ({floor:.1}×)", count(cost.messages), count(cost.questions), cost.ratio)
 }
 
 fn latency(latency: &Latency) -> (String, bool) {

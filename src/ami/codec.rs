@@ -7,8 +7,8 @@
 //! Framing, as Asterisk 13 to 22 speak it (`main/manager.c`):
 //! - A message begins with `Response:` or `Event:`, its lines end in CRLF, an empty line ends it. An
 //!   LF without CR is part of a value. Empty lines between messages mean nothing.
-//! - No response holds a line that begins a message: one that does has lost its end. Events may (`UserEvent`
-//!   passes on what headers it was given, `OriginateResponse` has one named `Response`).
+//! - No response holds a line that begins a message, or two `ActionID:` lines: one that does has lost its end.
+//!   Events may (`UserEvent` passes on what headers it was given, `OriginateResponse` has one named `Response`).
 //! - A message that begins with `Response: Follows` (13 and before) has, after at most one
 //!   `Privilege:` and one `ActionID:` line, text whose lines end in LF. `--END COMMAND--` CRLF CRLF
 //!   at the start of a line ends it. In the middle of a line the same bytes end it only if the line
@@ -25,6 +25,9 @@ use super::message::{Message, split_header};
 /// The longest message that is accepted unless another bound is set, in bytes.
 pub const DEFAULT_MESSAGE_LIMIT: usize = 256 << 20;
 
+/// The longest event that is accepted, in bytes: many are kept for who comes late. Of a list each item is one.
+pub const EVENT_LIMIT: usize = 1 << 20;
+
 /// An emptied buffer that has grown beyond this is given back, in bytes.
 const BUFFER_KEPT: usize = 1 << 20;
 
@@ -35,8 +38,10 @@ const MARKER_LINE: &[u8] = b"--END COMMAND--\r\n";
 enum Stage {
     /// No line of it is complete.
     Opening,
-    /// A response or event.
-    Headers { is_response: bool },
+    /// An event.
+    Event,
+    /// A response, and whether its ActionID was seen.
+    Response { action_id: bool },
     /// Neither: lines until one is empty or begins a message.
     Stray,
     /// The headers of a `Response: Follows`.
@@ -113,18 +118,23 @@ impl Decoder {
         while let Some(found) = self.buffer[self.scanned..].iter().position(|&byte| byte == b'\n') {
             let end = self.scanned + found + 1;
             self.scanned = end;
-            if end > self.limit {
-                return Err(CodecError::TooLong { limit: self.limit });
-            }
+            self.bound(end)?;
             if let Some(message) = self.line_feed(end)? {
                 return Ok(Some(message));
             }
         }
         self.scanned = self.buffer.len();
-        if self.scanned > self.limit {
-            return Err(CodecError::TooLong { limit: self.limit });
-        }
+        self.bound(self.scanned)?;
         Ok(None)
+    }
+
+    /// Whether the message may be so long.
+    fn bound(&self, length: usize) -> Result<(), CodecError> {
+        let limit = match self.stage {
+            Stage::Event => self.limit.min(EVENT_LIMIT),
+            _ => self.limit,
+        };
+        if length > limit { Err(CodecError::TooLong { limit }) } else { Ok(()) }
     }
 
     /// Whether a message may be complete, and only the beginning of the next one will show it.
@@ -162,16 +172,23 @@ impl Decoder {
                     true if says_follows(line) => {
                         Stage::FollowsHeaders { privilege: false, action_id: false }
                     }
-                    true => Stage::Headers { is_response: starts_with(line, b"Response:") },
+                    true if starts_with(line, b"Response:") => Stage::Response { action_id: false },
+                    true => Stage::Event,
                     false => Stage::Stray,
                 };
             }
-            Stage::Headers { .. } if !crlf => return Ok(None),
-            Stage::Headers { .. } | Stage::Stray if empty => return Ok(Some(self.complete(end, None))),
-            Stage::Headers { is_response: true } if begins_message(line) => {
-                return Err(CodecError::Endless { bytes: self.line });
+            Stage::Event | Stage::Response { .. } if !crlf => return Ok(None),
+            Stage::Event | Stage::Response { .. } | Stage::Stray if empty => {
+                return Ok(Some(self.complete(end, None)));
             }
-            Stage::Headers { .. } => {}
+            Stage::Event => {}
+            Stage::Response { action_id: seen } => {
+                let action_id = starts_with(line, b"ActionID:");
+                if begins_message(line) || seen && action_id {
+                    return Err(CodecError::Endless { bytes: self.line });
+                }
+                self.stage = Stage::Response { action_id: seen || action_id };
+            }
             Stage::Stray if begins_message(line) => return Ok(Some(self.complete(self.line, None))),
             Stage::Stray => {}
             Stage::FollowsHeaders { privilege, action_id } => {

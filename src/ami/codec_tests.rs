@@ -52,7 +52,10 @@ fn decode_any(bytes: &[u8], chunk: usize) -> (Option<Bytes>, Vec<Message>, Resul
             banner = decoder.next_line(256).unwrap();
             wants_banner = banner.is_none();
         }
-        while !wants_banner {
+        if wants_banner {
+            continue;
+        }
+        loop {
             match decoder.next_message() {
                 Ok(Some(message)) => messages.push(message),
                 Ok(None) => break,
@@ -191,6 +194,9 @@ fn a_response_that_goes_on_into_the_next_message_is_an_error_and_an_event_may_lo
         decoder.feed(format!("Response: Success\r\nContext: a\r\n{next}\r\nContext: b\r\n\r\n").as_bytes());
         assert_eq!(decoder.next_message(), Err(CodecError::Endless { bytes: 31 }), "{next}");
     }
+    let mut decoder = Decoder::default();
+    decoder.feed(b"Response: Success\r\nActionID: 1\r\nContext: defResponse: Success\r\nActionID: 2\r\n\r\n");
+    assert_eq!(decoder.next_message(), Err(CodecError::Endless { bytes: 63 }), "in the middle of a line");
     let told = b"Event: UserEvent\r\nEvent: mine\r\nResponse: Success\r\n\r\n\
                  Response: Success\r\nValue: a\nEvent: of a value\r\n\r\n";
     assert_eq!(messages(told).len(), 2);
@@ -247,6 +253,20 @@ fn a_message_beyond_the_bound_is_an_error_and_one_at_it_is_not() {
     let mut decoder = Decoder::default();
     decoder.feed(&[b'x'; 256]);
     assert_eq!(decoder.next_line(256), Err(CodecError::TooLong { limit: 256 }));
+}
+
+#[test]
+fn an_event_beyond_its_bound_is_an_error_whatever_a_response_may_have() {
+    let of = |kind: &str, length: usize| format!("{kind}: x\r\nY: {}", "y".repeat(length)).into_bytes();
+    for (message, error) in [
+        (of("Event", EVENT_LIMIT), Err(CodecError::TooLong { limit: EVENT_LIMIT })),
+        (of("Event", EVENT_LIMIT - 100), Ok(None)),
+        (of("Response", EVENT_LIMIT), Ok(None)),
+    ] {
+        let mut decoder = Decoder::default();
+        decoder.feed(&message);
+        assert_eq!(decoder.next_message(), error);
+    }
 }
 
 #[test]

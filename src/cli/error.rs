@@ -92,6 +92,9 @@ pub enum CliError {
         /// What is there instead.
         reason: &'static str,
     },
+    /// A signal came while the background process began.
+    #[error("interrupted before the mount was there")]
+    Interrupted,
     /// The program's own surroundings: runtime, output.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -126,6 +129,7 @@ impl CliError {
             | CliError::Tree { .. }
             | CliError::Recording(_)
             | CliError::Tls(_)
+            | CliError::Interrupted
             | CliError::Io(_) => Exit::Failed,
         }
         .into()

@@ -11,6 +11,7 @@ mod confine;
 mod connect;
 mod daemon;
 mod demo;
+mod doctor;
 mod error;
 mod explain;
 mod init;
@@ -18,18 +19,21 @@ mod list;
 mod logging;
 mod man;
 mod mount;
+mod mount_helper;
 mod open;
 mod progress;
 mod query;
 mod record;
 mod reload;
 mod schema;
+mod service;
 mod terminal;
 mod test;
 mod tree;
 mod umount;
 mod watch;
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,6 +68,7 @@ Try it without an Asterisk:
 With one:
   astfs init                       a first tree file for this machine
   astfs check trees/asterisk.toml  is a tree file all right?
+  astfs doctor trees/asterisk.toml and this machine, and the server?
   ASTFS_SECRET=… astfs mount trees/asterisk.toml /mnt
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 mistakes in the tree file or test file,
@@ -83,6 +88,8 @@ enum Command {
     Init(init::InitArgs),
     /// Report every mistake in tree files; with --live, what their server can answer
     Check(check::CheckArgs),
+    /// Tell what keeps a tree from being mounted and shown here, and what to do about it
+    Doctor(doctor::DoctorArgs),
     /// Print the JSON Schema of tree files, for editors
     Schema,
     /// Tell why a path of a tree or mount is what it is, or what a finding of `check` means
@@ -146,14 +153,31 @@ impl ServerSelection {
 
 /// Runs the program: reads the arguments, does what they say, tells what went wrong.
 pub fn run() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if mount_helper::is_called(&arguments) {
+        return mount_helper::run(&arguments);
+    }
     let mut command = Cli::command();
-    let given = command.get_matches_mut();
+    let given = command.try_get_matches_from_mut(&arguments).unwrap_or_else(|error| error.exit());
     if let Some(("check", check)) = given.subcommand()
         && let Some(misuse) = check::misuse(check)
     {
         command.error(ErrorKind::ArgumentConflict, misuse).exit();
     }
     let cli = Cli::from_arg_matches(&given).unwrap_or_else(|error| error.exit());
+    match perform(cli, arguments.get(1..).unwrap_or_default()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.exit(),
+    }
+}
+
+/// Does what a command says, and tells what went wrong. The arguments are those that say the same.
+fn perform(cli: Cli, arguments: &[OsString]) -> Result<(), CliError> {
+    // a thread of the log would keep it from that
+    let entered = match &cli.command {
+        Command::Mount(args) => args.enter_namespace(),
+        _ => Ok(()),
+    };
     let telling = match cli.command {
         Command::Mount(_) | Command::Demo(_) => Telling::Deeds,
         Command::Record(_) | Command::Test(_) => Telling::Progress,
@@ -162,15 +186,16 @@ pub fn run() -> ExitCode {
     // here, the first `--verbose` tells each case
     let verbose = cli.verbose.saturating_sub(u8::from(matches!(cli.command, Command::Test(_))));
     // what fails there is its report
-    let quiet = cli.quiet || (verbose == 0 && matches!(cli.command, Command::Check(_)));
+    let quiet = cli.quiet || (verbose == 0 && matches!(cli.command, Command::Check(_) | Command::Doctor(_)));
     logging::start(verbose, quiet, telling);
-    let done = match cli.command {
-        Command::Mount(args) => mount::run(args),
+    let done = entered.and_then(|()| match cli.command {
+        Command::Mount(args) => mount::run(args, arguments),
         Command::Umount(args) => umount::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Schema => schema::run(),
         Command::Tree(args) => tree::run(&args),
@@ -181,23 +206,21 @@ pub fn run() -> ExitCode {
         Command::Test(args) => test::run(&args, cli.verbose > 0),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
-    };
-    let status = match done {
-        Ok(()) => ExitCode::SUCCESS,
+    });
+    let done = match done {
         // whoever reads our output has had enough of it
-        Err(CliError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            if !error.is_told() {
-                // what a server said may stand in it
-                let error = error.to_string();
-                logging::tell(format_args!(
-                    "astfs: {}\n",
-                    String::from_utf8_lossy(&terminal::harmless(error.as_bytes()))
-                ));
-            }
-            error.exit()
+        Err(CliError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if !error.is_told() => {
+            // what a server said may stand in it
+            let said = error.to_string();
+            logging::tell(format_args!(
+                "astfs: {}\n",
+                String::from_utf8_lossy(&terminal::harmless(said.as_bytes()))
+            ));
+            Err(error)
         }
+        done => done,
     };
     logging::flush();
-    status
+    done
 }

@@ -1,13 +1,16 @@
 //! `astfs mount`: a tree, mounted until a signal or somebody's `umount`.
 
+use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use nix::sched::{CloneFlags, setns};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::reload::Reloader;
-use super::{CliError, TreeSelection, confine, connect, daemon, open};
+use super::{CliError, TreeSelection, confine, connect, daemon, open, service};
 use crate::fs::{Access, Ended, Mount, Mounter};
 use crate::tree::Tree;
 
@@ -33,6 +36,12 @@ pub struct MountArgs {
     /// Keep all privileges, and the way to all files, while serving
     #[arg(long)]
     no_sandbox: bool,
+    /// Tell whether it could be mounted, and do not
+    #[arg(long)]
+    dry_run: bool,
+    /// Mount in that mount namespace, in which all files are looked for
+    #[arg(long, value_name = "FILE")]
+    namespace: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
@@ -60,6 +69,9 @@ pub struct HowToMount {
     /// Replace a stale mount that a crash left behind
     #[arg(long)]
     recover: bool,
+    /// Refuse writing to control files
+    #[arg(long)]
+    read_only: bool,
 }
 
 impl HowToMount {
@@ -67,16 +79,50 @@ impl HowToMount {
     pub fn prepare(&self, mountpoint: &Path) -> Result<(), CliError> {
         Ok(Mount::prepare(mountpoint, self.nonempty, self.recover)?)
     }
+
+    /// Checks the same, and changes nothing.
+    fn examine(&self, mountpoint: &Path) -> Result<(), CliError> {
+        Ok(Mount::examine(mountpoint, self.nonempty, self.recover)?)
+    }
 }
 
-pub fn run(args: MountArgs) -> Result<(), CliError> {
+impl MountArgs {
+    /// Enters the mount namespace that is named. To be called before other threads are there.
+    ///
+    /// # Errors
+    /// If there is none, or this user may not.
+    pub fn enter_namespace(&self) -> Result<(), CliError> {
+        let Some(path) = self.namespace.as_ref().filter(|_| !self.starts_another()) else { return Ok(()) };
+        let entered = File::open(path).and_then(|namespace| Ok(setns(namespace, CloneFlags::CLONE_NEWNS)?));
+        entered.map_err(|error| CliError::File { path: path.clone(), error })
+    }
+
+    /// Whether this process only starts the one that is to mount.
+    fn starts_another(&self) -> bool {
+        self.daemon && !daemon::is_background()
+    }
+
+    /// Reads the tree, and finds out what is needed to reach its servers.
+    fn examine(&self) -> Result<(), CliError> {
+        let mut model = open::model(&self.selection.tree, &self.selection.server)?;
+        let targets = connect::targets(&mut model, &self.selection.server, None)?;
+        open::permit(&model, targets.values(), &self.selection.server)
+    }
+}
+
+/// Mounts. The arguments are those of this process, for the one in the background.
+pub fn run(args: MountArgs, arguments: &[OsString]) -> Result<(), CliError> {
+    if args.dry_run {
+        args.examine()?;
+        return args.how.examine(&args.mountpoint);
+    }
     let background = daemon::is_background();
-    if args.daemon && !background {
-        // mistakes are told where the user sees them
-        let mut model = open::model(&args.selection.tree, &args.selection.server)?;
-        let targets = connect::targets(&mut model, &args.selection.server, None)?;
-        open::permit(&model, targets.values(), &args.selection.server)?;
-        return daemon::start(args.log_file.as_deref());
+    if args.starts_another() {
+        // mistakes are told where the user sees them, and once; those in another namespace by who is in it
+        if args.namespace.is_none() {
+            args.examine()?;
+        }
+        return daemon::start(arguments, args.log_file.as_deref());
     }
     if background {
         daemon::leave_terminal()?;
@@ -114,38 +160,45 @@ pub async fn serve(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    let access = if how.allow_other { Access::Others } else { Access::Owner };
+    let access = Access { others: how.allow_other, read_only: how.read_only };
     let runtime = tokio::runtime::Handle::current();
     let mut mount = Mount::start(tree, mountpoint, access, mounter, runtime)?;
-    tracing::info!("mounted at {}", mountpoint.display());
     if let Err(error) = ready() {
         mount.detach()?;
         return Err(error);
     }
+    tracing::info!("mounted at {}", mountpoint.display());
+    service::ready(mountpoint);
+    service::watch(mountpoint.to_owned());
     loop {
         tokio::select! {
-            ended = mount.ended() => match ended {
-                Ended::Unmounted => {
-                    tracing::info!("{} was unmounted", mountpoint.display());
-                    break;
+            ended = mount.ended() => {
+                service::stopping();
+                match ended {
+                    Ended::Unmounted => tracing::info!("{} was unmounted", mountpoint.display()),
+                    Ended::Broken(error) => {
+                        let at = mountpoint.display();
+                        let message = format!("{at}: the connection to the kernel broke: {error}");
+                        return Err(CliError::Mountpoint(message));
+                    }
                 }
-                Ended::Broken(error) => {
-                    let message = format!("{}: the connection to the kernel broke: {error}", mountpoint.display());
-                    return Err(CliError::Mountpoint(message));
-                }
-            },
+                break;
+            }
             _ = interrupt.recv() => break end(&mount, mountpoint)?,
             _ = terminate.recv() => break end(&mount, mountpoint)?,
             _ = hangup.recv() => {}
             () = reloader.saved() => {}
         }
+        service::reloading();
         reloader.reload(&mut mount).await;
+        service::reloaded();
     }
     reloader.stop().await;
     Ok(())
 }
 
 fn end(mount: &Mount, mountpoint: &Path) -> Result<(), CliError> {
+    service::stopping();
     mount.detach().map_err(|error| CliError::Mountpoint(format!("{}: {error}", mountpoint.display())))?;
     tracing::info!("unmounted {}", mountpoint.display());
     Ok(())

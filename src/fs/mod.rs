@@ -9,9 +9,11 @@
 
 mod alive;
 mod counters;
+mod deadlines;
 mod errno;
 mod filesystem;
 mod inodes;
+mod late;
 mod listers;
 mod listing;
 mod listing_reply;
@@ -19,6 +21,8 @@ mod mount;
 mod mounter;
 mod mountpoint;
 mod notices;
+#[cfg(test)]
+mod notices_tests;
 mod publish;
 mod readahead;
 mod shared;
@@ -27,4 +31,4 @@ mod succession;
 pub use filesystem::TreeFilesystem;
 pub use mount::{Access, Ended, Mount, MountError};
 pub use mounter::Mounter;
-pub use mountpoint::{MountState, detach, inspect, mounts_around};
+pub use mountpoint::{MountState, detach, inspect, mounts, mounts_around};

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::alive::AliveFilesystem;
+use super::deadlines::Deadlines;
 use super::filesystem::TreeFilesystem;
 use super::mounter::Mounter;
 use super::mountpoint::{MountState, SOURCE, detach, inspect};
@@ -20,13 +21,13 @@ use super::publish::Publisher;
 use super::shared::Shared;
 use crate::tree::{Alive, Tree};
 
-/// Who may enter the mount.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Only the user who mounts.
-    Owner,
-    /// Every user; the files' own permissions decide.
-    Others,
+/// Who may enter the mount, and what can be done there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Access {
+    /// Every user may enter, and the files' own permissions decide; otherwise only the user who mounts.
+    pub others: bool,
+    /// Control files cannot be written either.
+    pub read_only: bool,
 }
 
 /// Why a tree could not be mounted.
@@ -116,9 +117,21 @@ impl Mount {
     /// Why it cannot.
     pub fn prepare(mountpoint: &Path, nonempty: bool, recover: bool) -> Result<(), MountError> {
         let failed = |error| MountError::Mountpoint { mountpoint: mountpoint.to_owned(), error };
+        if recover && inspect(mountpoint).map_err(failed)? == MountState::Stale {
+            detach(mountpoint).map_err(failed)?;
+        }
+        Mount::examine(mountpoint, nonempty, false)
+    }
+
+    /// Checks the same without taking anything away; what a stale mount hides is not known.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn examine(mountpoint: &Path, nonempty: bool, recover: bool) -> Result<(), MountError> {
+        let failed = |error| MountError::Mountpoint { mountpoint: mountpoint.to_owned(), error };
         match inspect(mountpoint).map_err(failed)? {
             MountState::Astfs => return Err(MountError::Mounted(mountpoint.to_owned())),
-            MountState::Stale if recover => detach(mountpoint).map_err(failed)?,
+            MountState::Stale if recover => return Ok(()),
             MountState::Stale => return Err(MountError::Stale(mountpoint.to_owned())),
             MountState::Free | MountState::Other => {}
         }
@@ -144,7 +157,9 @@ impl Mount {
     ) -> Result<Mount, MountError> {
         let refused = |error| MountError::Refused { mountpoint: mountpoint.to_owned(), error };
         let (notices, unsent) = Notices::new();
-        let shared = Arc::new(Shared::new(Arc::clone(&tree), Arc::clone(&notices), runtime.clone()));
+        let deadlines = Arc::new(Deadlines::new(runtime.clone()).map_err(refused)?);
+        let shared = Shared::new(Arc::clone(&tree), Arc::clone(&notices), runtime.clone(), deadlines);
+        let shared = Arc::new(shared);
         let following = Arc::clone(&tree).follow(Box::new(Publisher(Arc::clone(&shared))));
         let filesystem = TreeFilesystem::new(Arc::clone(&shared));
         let session = mount(&mounter, filesystem, mountpoint, config(access, MountOption::RO));
@@ -155,7 +170,7 @@ impl Mount {
         for _ in 0..SENDERS {
             let (notices, unsent, kernel) = (Arc::clone(&notices), Arc::clone(&unsent), kernel.clone());
             let notifier = std::thread::Builder::new().name("notices".into());
-            notifier.spawn(move || notices.send(&unsent, &kernel)).map_err(refused)?;
+            notifier.spawn(move || notices.send(&unsent, |notice| notice.tell(&kernel))).map_err(refused)?;
         }
         let following = runtime.spawn(following).abort_handle();
         let mountpoint = mountpoint.to_owned();
@@ -207,6 +222,7 @@ impl Mount {
         let may_lack = !nix::unistd::geteuid().is_root()
             && tree.queries().model().entries.iter().all(|entry| entry.write.is_none());
         let runtime = self.shared.runtime.clone();
+        let writing = if self.access.read_only { MountOption::RO } else { MountOption::RW };
         let (alive, following) = Alive::new(tree);
         let alive = Arc::new(alive);
         let following = runtime.spawn(following).abort_handle();
@@ -214,8 +230,12 @@ impl Mount {
         let mounts = self.alive.insert(AliveMounts { alive, following, names, ended });
         for (name, directory) in directories {
             let mountpoint = self.mountpoint.join(&name);
-            let filesystem = AliveFilesystem::new(Arc::clone(&mounts.alive), directory, runtime.clone());
-            let session = mount(&self.mounter, filesystem, &mountpoint, config(self.access, MountOption::RW));
+            let filesystem = AliveFilesystem::new(
+                Arc::clone(&mounts.alive),
+                directory,
+                Arc::clone(&self.shared.deadlines),
+            );
+            let session = mount(&self.mounter, filesystem, &mountpoint, config(self.access, writing.clone()));
             match session.and_then(serve) {
                 Ok((ended, _)) => {
                     mounts.names.push(name);
@@ -280,10 +300,7 @@ fn config(access: Access, writing: MountOption) -> Config {
         MountOption::NoExec,
         MountOption::NoAtime,
     ];
-    config.acl = match access {
-        Access::Owner => SessionACL::Owner,
-        Access::Others => SessionACL::All,
-    };
+    config.acl = if access.others { SessionACL::All } else { SessionACL::Owner };
     config.n_threads = Some(SESSION_THREADS);
     config
 }

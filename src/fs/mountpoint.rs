@@ -53,6 +53,14 @@ pub fn mounts_around(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(mounted_around(&std::fs::read("/proc/self/mountinfo")?, path))
 }
 
+/// The places of all astfs mounts, but for those inside another.
+///
+/// # Errors
+/// If the list of mounts cannot be read.
+pub fn mounts() -> std::io::Result<Vec<PathBuf>> {
+    Ok(outermost(&std::fs::read("/proc/self/mountinfo")?))
+}
+
 /// Takes a mount away at once, even while files in it are open: they stay readable to whoever has
 /// them, and the name is free again. What an astfs has mounted inside it goes first.
 ///
@@ -108,7 +116,7 @@ impl Mounted {
     }
 }
 
-fn mounts(mountinfo: &[u8]) -> impl DoubleEndedIterator<Item = Mounted> {
+fn listed(mountinfo: &[u8]) -> impl DoubleEndedIterator<Item = Mounted> {
     mountinfo.split(|&byte| byte == b'\n').filter_map(|line| {
         let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
         let dash = fields.iter().position(|field| *field == b"-")?;
@@ -122,22 +130,33 @@ fn mounts(mountinfo: &[u8]) -> impl DoubleEndedIterator<Item = Mounted> {
 
 /// What is mounted at `target`; the last mount counts.
 fn mounted_at(mountinfo: &[u8], target: &Path) -> Option<Mounted> {
-    mounts(mountinfo).rfind(|mounted| mounted.at == target)
+    listed(mountinfo).rfind(|mounted| mounted.at == target)
 }
 
 /// What an astfs has mounted below `target`, the last first.
 fn mounted_inside(mountinfo: &[u8], target: &Path) -> Vec<PathBuf> {
     let inside =
         |mounted: &Mounted| mounted.is_astfs() && mounted.at != target && mounted.at.starts_with(target);
-    mounts(mountinfo).rev().filter(inside).map(|mounted| mounted.at).collect()
+    listed(mountinfo).rev().filter(inside).map(|mounted| mounted.at).collect()
 }
 
 /// The astfs mounts around a path, the innermost first.
 fn mounted_around(mountinfo: &[u8], path: &Path) -> Vec<PathBuf> {
     let around = |mounted: &Mounted| mounted.is_astfs() && path.starts_with(&mounted.at);
-    let mut around: Vec<_> = mounts(mountinfo).filter(around).map(|mounted| mounted.at).collect();
+    let mut around: Vec<_> = listed(mountinfo).filter(around).map(|mounted| mounted.at).collect();
     around.sort_by_key(|at| std::cmp::Reverse(at.components().count()));
     around
+}
+
+/// The astfs mounts that are in no other.
+fn outermost(mountinfo: &[u8]) -> Vec<PathBuf> {
+    let mut outermost: Vec<PathBuf> = Vec::new();
+    for mounted in listed(mountinfo).filter(Mounted::is_astfs) {
+        if !outermost.iter().any(|around| mounted.at.starts_with(around)) {
+            outermost.push(mounted.at);
+        }
+    }
+    outermost
 }
 
 /// `\040` for a blank, and so on.
@@ -189,6 +208,7 @@ mod tests {
         let around = |path: &str| mounted_around(MOUNTINFO, Path::new(path));
         assert_eq!(around("/mnt/a b/c"), ["/mnt/a b", "/mnt"].map(PathBuf::from));
         assert!(around("/mntx").is_empty());
+        assert_eq!(outermost(MOUNTINFO), ["/mnt", "/srv"].map(PathBuf::from));
         assert!(inside("/srv").is_empty() && inside("/mn").is_empty());
     }
 }

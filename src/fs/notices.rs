@@ -10,15 +10,15 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fuser::{INodeNo, Notifier};
 
 use crate::parse::text;
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, Receiver, Sender, channel};
 
 /// What the kernel has to drop.
 #[derive(Debug, Clone)]
@@ -33,6 +33,19 @@ impl Notice {
     fn directory(&self) -> u64 {
         match self {
             Notice::Name(directory, _) | Notice::Names(directory) => directory.0,
+        }
+    }
+
+    /// Has the kernel drop it.
+    ///
+    /// # Errors
+    /// Where the kernel does not take it.
+    pub fn tell(&self, kernel: &Notifier) -> io::Result<()> {
+        match self {
+            Notice::Name(directory, name) => {
+                kernel.inval_entry(*directory, OsStr::from_bytes(&text::encode(name)))
+            }
+            Notice::Names(directory) => kernel.inval_inode(*directory, 0, 0),
         }
     }
 }
@@ -60,7 +73,7 @@ struct Busy {
 }
 
 /// The other end, for the threads that send them.
-pub struct Unsent(Mutex<Receiver<Notice>>);
+pub struct Unsent(pub(super) Mutex<Receiver<Notice>>);
 
 /// So many threads send notices: each can be held up by one directory.
 pub const SENDERS: usize = 4;
@@ -97,6 +110,12 @@ impl Notices {
         let _ = self.sender.send(notice);
     }
 
+    /// Whether requests wait in a directory, or somebody is telling of it.
+    #[cfg(test)]
+    pub(super) fn is_busy(&self, directory: INodeNo) -> bool {
+        self.held().contains_key(&directory.0)
+    }
+
     /// How many were sent.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
@@ -117,8 +136,8 @@ impl Notices {
         Held { notices: Arc::clone(self), directory: directory.0 }
     }
 
-    /// Sends what is handed in until there is no mount any more. For threads of their own.
-    pub fn send(&self, unsent: &Unsent, kernel: &Notifier) {
+    /// Sends what is handed in, by telling the kernel, until there is no mount any more. For threads of their own.
+    pub fn send(&self, unsent: &Unsent, tell: impl Fn(&Notice) -> io::Result<()>) {
         // begun before another thread takes the next: the notices of a directory keep their order
         let next = || {
             let unsent = unsent.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -126,14 +145,18 @@ impl Notices {
         };
         while let Ok(mut ready) = next() {
             while let Some(notice) = ready {
-                self.send_one(&notice, kernel);
+                let done = tell(&notice);
+                self.sent.fetch_add(1, Ordering::Relaxed);
+                if let Err(error) = done {
+                    tracing::debug!("the kernel does not take {notice:?}: {error}");
+                }
                 ready = self.go_on(notice.directory());
             }
         }
     }
 
     /// Gives a notice back if its directory can be told of, which it is from now on.
-    fn begin(&self, notice: Notice) -> Option<Notice> {
+    pub(super) fn begin(&self, notice: Notice) -> Option<Notice> {
         let mut held = self.held();
         match held.entry(notice.directory()) {
             Entry::Occupied(mut busy) => {
@@ -148,7 +171,7 @@ impl Notices {
     }
 
     /// The next notice of a directory that is being told of, unless a request waits in it now.
-    fn go_on(&self, directory: u64) -> Option<Notice> {
+    pub(super) fn go_on(&self, directory: u64) -> Option<Notice> {
         let mut held = self.held();
         let busy = held.get_mut(&directory)?;
         busy.told = false;
@@ -161,19 +184,6 @@ impl Notices {
         };
         busy.told = true;
         Some(notice)
-    }
-
-    fn send_one(&self, notice: &Notice, kernel: &Notifier) {
-        let done = match notice {
-            Notice::Name(directory, name) => {
-                kernel.inval_entry(*directory, OsStr::from_bytes(&text::encode(name)))
-            }
-            Notice::Names(directory) => kernel.inval_inode(*directory, 0, 0),
-        };
-        self.sent.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = done {
-            tracing::debug!("the kernel does not take {notice:?}: {error}");
-        }
     }
 }
 
@@ -188,45 +198,5 @@ impl Drop for Held {
             drop(held);
             waiting.into_iter().flatten().for_each(|notice| self.notices.hand_in(notice));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn next(unsent: &Unsent) -> Option<Notice> {
-        unsent.0.lock().unwrap().try_recv().ok()
-    }
-
-    #[test]
-    fn notices_of_a_directory_in_which_somebody_waits_come_when_he_is_answered() {
-        let (notices, unsent) = Notices::new();
-        let (one, two) = (notices.hold(INodeNo(5)), notices.hold(INodeNo(5)));
-        assert!(notices.begin(Notice::Names(INodeNo(5))).is_none());
-        assert!(notices.begin(Notice::Names(INodeNo(6))).is_some(), "others do not wait");
-        drop(one);
-        assert!(next(&unsent).is_none(), "somebody waits still");
-        drop(two);
-        assert!(matches!(next(&unsent), Some(Notice::Names(INodeNo(5)))));
-        assert!(!notices.held().contains_key(&5));
-    }
-
-    #[test]
-    fn one_thread_at_a_time_tells_of_a_directory_and_none_while_somebody_waits_in_it() {
-        let (notices, unsent) = Notices::new();
-        assert!(notices.begin(Notice::Names(INodeNo(5))).is_some());
-        for name in ["a", "b"] {
-            assert!(notices.begin(Notice::Name(INodeNo(5), name.into())).is_none());
-        }
-        assert!(matches!(notices.go_on(5), Some(Notice::Name(_, name)) if *name == *"a"));
-        let one = notices.hold(INodeNo(5));
-        drop(one);
-        assert!(next(&unsent).is_none(), "who is telling goes on");
-        let two = notices.hold(INodeNo(5));
-        assert!(notices.go_on(5).is_none());
-        drop(two);
-        assert!(matches!(next(&unsent), Some(Notice::Name(_, name)) if *name == *"b"));
-        assert!(notices.go_on(5).is_none() && notices.held().is_empty());
     }
 }

@@ -98,7 +98,8 @@ impl Model {
             triggers.iter().map(|trigger| (trigger.event.clone(), key(trigger))).collect()
         };
         let refresh = (events(on), events(finds), one, every, self.defaults.ttl);
-        let reading = (&query.parser, &query.rows, &query.key, &query.parameters, self.shows_raw(id));
+        let reading =
+            (&query.parser, &query.rows, &query.key, &query.each, &query.parameters, self.shows_raw(id));
         format!("{:?}", (question, reading, fields, needs, refresh, query.timeout, query.max_stale))
     }
 

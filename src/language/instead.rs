@@ -159,6 +159,7 @@ fn added(loader: &Loader, like: usize, name: String, question: Question) -> Opti
         key: None,
         needs: Vec::new(),
         fields: Vec::new(),
+        each: None,
         // of several servers, each has its own
         parameters: is_fleet.then(|| SERVER.to_owned()).into_iter().collect(),
         refresh: Refresh::default(),
@@ -255,6 +256,7 @@ fn stand_in(loader: &mut Loader, provider: &'static Provider, asked: &Asked, ind
         key: query.key.clone(),
         needs: Vec::new(),
         fields: query.fields.clone(),
+        each: query.each.clone(),
         parameters: query.parameters.clone(),
         refresh: Refresh::default(),
         timeout: query.timeout,

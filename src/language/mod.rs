@@ -51,7 +51,7 @@ pub use library::print;
 pub use load::{LoadOptions, load};
 pub use model::{
     Attributes, Content, Defaults, Entry, EventLog, Format, Model, OnError, Printed, Query, QueryId,
-    Question, Records, Refresh, ServerId, Trigger, Variable, VariableId, Write,
+    Question, Records, RecordsOf, Refresh, ServerId, Trigger, Variable, VariableId, Write,
 };
 pub use name::{escape, escape_between, fit, is_cut, is_escaped};
 pub use origin::{Argument, Authorization, Origin};

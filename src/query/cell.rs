@@ -1,7 +1,6 @@
 //! One question, and the latest answer to it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -11,6 +10,7 @@ use super::error::QueryError;
 use super::inquiry::Inquiry;
 use super::snapshot::Snapshot;
 use crate::language::QueryId;
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// Failures are kept that long, so that a walk over a dead server's files does not ask for each.
 pub const FAILURE_LIVES: Duration = Duration::from_secs(1);
@@ -216,9 +216,13 @@ impl Cell {
 
     /// How long to wait before it is asked again because of events.
     pub fn rest(&self) -> Duration {
-        let state = self.state();
-        let rested = state.good.as_ref().map_or(Duration::MAX, |good| good.asked.elapsed());
-        (state.took * DUTY).saturating_sub(rested)
+        let rested = self.asked().map_or(Duration::MAX, |asked| asked.elapsed());
+        self.pause().saturating_sub(rested)
+    }
+
+    /// How long there is from one time that it is asked because of events to the next.
+    pub fn pause(&self) -> Duration {
+        self.state().took * DUTY
     }
 
     /// Adds a dependent of what was seen under that stamp; whether it is still the latest.

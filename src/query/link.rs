@@ -20,6 +20,8 @@ pub struct Connection {
     pub server: Arc<dyn Server>,
     /// The questions on their way to it.
     pub asking: Asking,
+    /// Those to files, programs and URLs that are asked for this server alone: a slow one is in nobody's way.
+    pub beside: Asking,
     /// Its events, for one model after the other.
     pub incoming: tokio::sync::Mutex<Incoming>,
     /// How many of these are to be looked at once more in a moment.
@@ -31,8 +33,8 @@ pub struct Connection {
 impl Connection {
     /// To a server that nothing was asked yet.
     pub fn new(server: Arc<dyn Server>) -> Connection {
-        let (asking, incoming, early, link) = Default::default();
-        Connection { server, asking, incoming, early, link, first_session: 0 }
+        let (asking, beside, incoming, early, link) = Default::default();
+        Connection { server, asking, beside, incoming, early, link, first_session: 0 }
     }
 
     /// To a server that takes the place of this one's: no session of it is one of this one's.
@@ -123,6 +125,11 @@ impl Queries {
     /// The connection that a query asks over; none if there is none, or if it is no server's own.
     pub(super) fn connection_of(&self, id: QueryId) -> Option<&Arc<Connection>> {
         self.connections.get(self.model().query(id).server?.0)
+    }
+
+    /// The questions on their way to what is beside the servers, for a query.
+    pub(super) fn beside_of(&self, id: QueryId) -> &Asking {
+        self.connection_of(id).map_or(&*self.beside, |connection| &connection.beside)
     }
 
     /// The connection that a query asks over, as it is now.

@@ -49,6 +49,8 @@ pub(super) struct State {
     pub(super) pending: Pending,
     /// Records that events named and that the list did not know.
     pub(super) sought: Sought,
+    /// When the list was last asked for because so many records waited.
+    pub(super) together: Option<Instant>,
 }
 
 /// Records that a list did not know, and when it was last asked again for them.

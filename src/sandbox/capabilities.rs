@@ -13,6 +13,11 @@ const MOUNT: [Capability; 2] = [Capability::CAP_SYS_ADMIN, Capability::CAP_DAC_R
 /// The same in words, for who is root.
 pub const MOUNTING: &str = "CAP_SYS_ADMIN and CAP_DAC_READ_SEARCH, if it had them";
 
+/// Whether this process has the privilege to mount without `fusermount3`.
+pub fn may_mount() -> bool {
+    caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_ADMIN).unwrap_or_default()
+}
+
 /// Has this thread keep what mounting and unmounting take, and nothing else.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use landlock::RulesetStatus;
 use nix::sys::prctl;
 use tracing::{debug, info};
 
-pub use capabilities::keep_what_mounting_takes;
+pub use capabilities::{keep_what_mounting_takes, may_mount};
 
 /// The files that are still needed.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +71,27 @@ impl Needs {
         let _ = files::restrict(self);
         let _ = calls::restrict();
     }
+}
+
+/// The parts that a kernel can lack, each with what it does here, or why nothing; they are tried.
+pub fn parts() -> [(&'static str, Result<String, String>); 2] {
+    // what is given up is so for a thread
+    let tried = std::thread::spawn(|| {
+        let _ = prctl::set_no_new_privs();
+        let files = match files::restrict(&Needs::default()) {
+            Ok(RulesetStatus::FullyEnforced) => Ok("a mount reaches only the files of its tree".to_owned()),
+            Ok(RulesetStatus::PartiallyEnforced) => {
+                Ok("a mount reaches only the files of its tree, as far as this kernel can".to_owned())
+            }
+            Ok(RulesetStatus::NotEnforced) => Err("this kernel has no Landlock".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        let calls = calls::restrict();
+        let calls = calls.map(|()| "a mount starts no programs".to_owned());
+        [("landlock", files), ("seccomp", calls.map_err(|error| error.to_string()))]
+    });
+    let untried = || Err("it cannot be tried".to_owned());
+    tried.join().unwrap_or_else(|_| [("landlock", untried()), ("seccomp", untried())])
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use astfs::simulator::{Content, Peer, Version};
 use nix::sys::signal::Signal;
 
 use super::{PATIENCE, mount};
-use crate::support::counts;
 use crate::support::mount::{Mounted, astfs, fuse_available, is_mounted};
-use crate::support::nobody::{NOBODY, as_nobody, assert_refused, can_become_nobody, let_others_near};
+use crate::support::nobody::{
+    NOBODY, as_nobody, assert_refused, can_become_nobody, let_others_near, open_the_device,
+};
 use crate::support::simulated::{Simulated, TreeFile, run_within, shipped, text};
 use crate::support::wait_until;
 
@@ -58,12 +59,9 @@ fn others_than_root_mount_a_tree_whose_logs_stay_empty_but_none_with_control_fil
     if !fuse_available() || !can_become_nobody() {
         return;
     }
-    if let Err(error) = as_nobody("sh", ["-c", "exec fusermount3 --version < /dev/fuse"]) {
-        counts::skipped(&format!("others than root cannot use FUSE here: {error}"));
-        return;
-    }
     let server = server();
     let folder = tempfile::tempdir().expect("a temporary folder");
+    open_the_device(folder.path());
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("the folder is ours");
     let (program, mountpoint) = (folder.path().join("astfs"), folder.path().join("mnt"));
     fs::copy(env!("CARGO_BIN_EXE_astfs"), &program).expect("the program can be copied");

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Start an Asterisk that install.sh unpacked and return once it is fully booted: up.sh 16|22
 # (environment: see lib.sh). Exit code 5: one of the ports is taken; choose others and try again.
-# Configuration files that already lie in $RUN/etc and match an include of ours (sip_*.conf, pjsip_*.conf) are read too.
+# Configuration files that already lie in $RUN/etc and match an include of ours (sip_*.conf, pjsip_*.conf, modules_*.conf) are read too.
 set -eu
 # shellcheck source=tests/asterisk/lib.sh
 . "$(dirname -- "$0")/lib.sh"

@@ -18,11 +18,14 @@ const RUN: [&str; 6] = [
 ];
 
 /// Examples that are tested otherwise, or cannot be: the page, what stands behind the fence, and why.
-const ELSEWHERE: [(&str, &str, &str); 13] = [
+const ELSEWHERE: [(&str, &str, &str); 17] = [
     ("README.md", "sh", "cargo and the tests themselves: they run already"),
     ("docs/architecture.md", "", "drawings"),
     ("docs/cookbook.md", "sh", "how each recipe is begun, with a secret left out"),
     ("docs/cookbook.md", "ini", "its pattern is tried on recorded attacks; fail2ban is not there"),
+    ("docs/operations.md", "fstab", "tests/package/run"),
+    ("docs/operations.md", "ini", "settings that systemd reads"),
+    ("docs/operations.md", "sh", "tests/package/run, in a Debian of its own, and tests/doctor.rs"),
     ("docs/performance.md", "sh", "measuring takes an hour"),
     ("docs/reliability.md", "sh", "fuzzing takes hours, and a nightly toolchain"),
     ("docs/semantics.md", "explain", "tests/explain.rs"),
@@ -32,6 +35,7 @@ const ELSEWHERE: [(&str, &str, &str); 13] = [
     ("docs/tree-language.md", "report", "tests/language/documentation.rs"),
     ("docs/tree-language.md", "toml fragment", "it includes files that are not there"),
     ("docs/tree.md", "sh", "tests/real_asterisk/calls/control.rs"),
+    ("docs/tree.md", "toml fragment", "tests/real_asterisk/who/realtime.rs"),
 ];
 
 /// The errnos that a mount gives.
@@ -120,7 +124,7 @@ fn every_errno_is_explained_and_shown() {
 #[test]
 fn every_test_that_a_page_names_is_there() {
     let name = Regex::new(r"`([\w/.]+)`").expect("a pattern");
-    for (page, least) in [("docs/semantics.md", 20), ("docs/security.md", 35)] {
+    for (page, least) in [("docs/operations.md", 12), ("docs/semantics.md", 20), ("docs/security.md", 35)] {
         let text = read(page);
         let (_, proofs) = text.split_once("\n## What the tests show\n").expect("the list of tests");
         let mut count = 0;

@@ -1,14 +1,19 @@
 //! Threads that look at everything in a mount all the time, and judge what they are shown.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::support::calls::Calls;
 
 /// The rest after each call: a machine is not to be kept busy by looking alone.
 const REST: Duration = Duration::from_millis(4);
+
+/// So much is told of what should not have been read, in bytes.
+const SHOWN: usize = 300;
 
 /// The files that tell the same as long as the server is the same.
 pub type Truth = BTreeMap<PathBuf, Vec<u8>>;
@@ -24,8 +29,23 @@ pub struct Readers<'a> {
     ended: AtomicBool,
     /// How many reads gave what is marked stale.
     pub stale: AtomicUsize,
-    /// How many reads gave something else than the server tells.
-    pub untrue: AtomicUsize,
+    untrue: Mutex<Vec<Untrue>>,
+}
+
+/// What was read in place of what the server tells.
+pub struct Untrue {
+    path: PathBuf,
+    content: Vec<u8>,
+    stale: bool,
+}
+
+impl fmt::Display for Untrue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Untrue { path, content, stale } = self;
+        let shown = &content[..content.len().min(SHOWN)];
+        let stale = if *stale { "stale" } else { "fresh" };
+        write!(formatter, "{}, {stale}: `{}`", path.display(), shown.escape_ascii())
+    }
 }
 
 impl<'a> Readers<'a> {
@@ -45,7 +65,7 @@ impl<'a> Readers<'a> {
             truth,
             ended: AtomicBool::new(false),
             stale: AtomicUsize::new(0),
-            untrue: AtomicUsize::new(0),
+            untrue: Mutex::default(),
         }
     }
 
@@ -68,6 +88,11 @@ impl<'a> Readers<'a> {
             drop(end);
             done
         })
+    }
+
+    /// The reads that gave something else than the server tells.
+    pub fn untrue(&self) -> MutexGuard<'_, Vec<Untrue>> {
+        self.untrue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn peer(&self, peer: &str, file: &str) -> PathBuf {
@@ -102,11 +127,11 @@ impl<'a> Readers<'a> {
 
     fn read_one(&self, path: &Path) {
         let Ok(content) = self.calls.read(path) else { return };
-        if self.calls.is_stale(path).is_ok_and(|stale| stale) {
-            self.stale.fetch_add(1, Ordering::Relaxed);
-        }
+        let stale = self.calls.is_stale(path).is_ok_and(|stale| stale);
+        self.stale.fetch_add(stale.into(), Ordering::Relaxed);
         if self.truth.get(path).is_some_and(|truth| *truth != content) {
-            self.untrue.fetch_add(1, Ordering::Relaxed);
+            let path = path.strip_prefix(self.top).unwrap_or(path).to_owned();
+            self.untrue().push(Untrue { path, content, stale });
         }
         self.rest();
     }

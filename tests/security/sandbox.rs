@@ -12,7 +12,7 @@ use nix::unistd::geteuid;
 use super::PATIENCE;
 use crate::support::counts;
 use crate::support::mount::{Mounted, astfs, fuse_available};
-use crate::support::nobody::{NOBODY, as_nobody, assert_refused, can_become_nobody};
+use crate::support::nobody::{NOBODY, as_nobody, assert_refused, can_become_nobody, open_the_device};
 use crate::support::simulated::{Simulated, TreeFile, run_within, text};
 use crate::support::wait_until;
 
@@ -178,7 +178,7 @@ fn a_tree_that_becomes_alive_by_a_reload_is_mounted_and_unmounted_by_the_thread_
 }
 
 #[test]
-fn the_memory_of_a_mount_is_kept_from_core_dumps_and_debuggers_of_its_user() {
+fn an_ordinary_user_mounts_and_unmounts_and_the_memory_of_the_mount_is_kept_from_him() {
     if !can_become_nobody() || !fuse_available() {
         return;
     }
@@ -190,6 +190,7 @@ fn the_memory_of_a_mount_is_kept_from_core_dumps_and_debuggers_of_its_user() {
     for path in [folder.path(), &mount_point, tree.path().parent().expect("a folder"), &tree.path()] {
         std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).expect("root gives away what it has");
     }
+    open_the_device(folder.path());
     let mut command = Command::new("setpriv");
     command.args([&format!("--reuid={NOBODY}"), &format!("--regid={NOBODY}"), "--clear-groups"]);
     command
@@ -198,18 +199,13 @@ fn the_memory_of_a_mount_is_kept_from_core_dumps_and_debuggers_of_its_user() {
         .arg(tree.path())
         .arg(&mount_point)
         .envs(server.environment());
-    let mut mounted = match Mounted::run(command, &mount_point) {
-        Ok(mounted) => mounted,
-        Err(error) => return counts::skipped(&format!("only root can mount here: {error}")),
-    };
-    let process = format!("/proc/{}", mounted.pid());
-    assert_eq!(
-        fs::metadata(&process).expect("the program runs").uid(),
-        0,
-        "root's since nobody else may look"
-    );
-    let environment = as_nobody("cat", [format!("{process}/environ")]);
-    assert_refused(environment);
+    let mut mounted = Mounted::run(command, &mount_point).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(as_nobody("ls", [&mount_point]).as_deref(), Ok("version\n"));
+    assert!(fs::read_dir(&mount_point).is_err(), "root is another user");
+    let environment = format!("/proc/{}/environ", mounted.pid());
+    let owner = fs::metadata(&environment).expect("the program runs").uid();
+    assert_eq!(owner, 0, "root's since nobody else may look");
+    assert_refused(as_nobody("cat", [environment]));
 
     // and what it needs to unmount, which is another program here, is left to it
     mounted.signal(Signal::SIGTERM);

@@ -70,7 +70,7 @@ impl Asterisk {
     }
 
     /// As [`Asterisk::start`], with configuration files of the test's own beside the common ones: a file
-    /// `sip_NAME.conf` (16) or `pjsip_NAME.conf` (22) is included.
+    /// `sip_NAME.conf` or `modules_NAME.conf` (16), or `pjsip_NAME.conf` (22) is included.
     #[track_caller]
     pub fn start_with(version: Version, files: &[(&str, &[u8])]) -> Option<Asterisk> {
         if let Err(reason) = installed(version) {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -185,11 +185,13 @@ pub fn astfs() -> Command {
     Command::new(env!("CARGO_BIN_EXE_astfs"))
 }
 
-/// Whether a live mount begins at `path`: it answers, and from another device than the folder it lies in.
+/// Whether a live mount begins at `path`: it answers, and from another device than the folder it lies in. Another
+/// user's may be closed to us, also to root.
 pub fn is_mounted(path: &Path) -> bool {
-    let device = |path: &Path| fs::symlink_metadata(path).map(|metadata| metadata.dev()).ok();
-    match (device(path), path.parent().and_then(device)) {
-        (Some(here), Some(above)) => here != above && !is_dead(path),
+    let device = |path: &Path| fs::symlink_metadata(path).map(|metadata| metadata.dev());
+    match (device(path), path.parent().map(device)) {
+        (Ok(here), Some(Ok(above))) => here != above && !is_dead(path),
+        (Err(error), Some(Ok(_))) => error.kind() == ErrorKind::PermissionDenied,
         _ => false,
     }
 }
@@ -198,6 +200,18 @@ pub fn is_mounted(path: &Path) -> bool {
 /// the filesystem itself is asked.
 pub fn is_dead(path: &Path) -> bool {
     statvfs(path) == Err(Errno::ENOTCONN)
+}
+
+/// Processes that were started with this mount point among their arguments.
+pub fn processes_at(mount_point: &Path) -> Vec<PathBuf> {
+    let is_ours = |process: &PathBuf| {
+        let arguments = fs::read(process.join("cmdline")).unwrap_or_default();
+        arguments
+            .split(|&byte| byte == 0)
+            .any(|argument| argument == mount_point.as_os_str().as_encoded_bytes())
+    };
+    let processes = fs::read_dir("/proc").expect("/proc lists processes");
+    processes.filter_map(|entry| Some(entry.ok()?.path())).filter(is_ours).collect()
 }
 
 /// Takes the mount away even if it is in use; says whether that worked.

@@ -3,9 +3,13 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::geteuid;
 
 use super::counts;
@@ -22,6 +26,19 @@ pub fn can_become_nobody() -> bool {
         return false;
     }
     true
+}
+
+/// Gives this thread, and what it starts, a `/dev/fuse` that every user may open, as most machines have. It is in
+/// that folder, and seen by nobody else.
+pub fn open_the_device(folder: &Path) {
+    let device = folder.join("fuse");
+    mknod(&device, SFlag::S_IFCHR, Mode::empty(), makedev(10, 229)).expect("a device");
+    fs::set_permissions(&device, fs::Permissions::from_mode(0o666)).expect("it is ours");
+    unshare(CloneFlags::CLONE_NEWNS).expect("mounts of our own");
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("they stay our own");
+    mount(Some(&device), "/dev/fuse", none, MsFlags::MS_BIND, none)
+        .expect("the device in the place of the other");
 }
 
 /// Lets every user come as far as the mount point.

@@ -47,6 +47,16 @@ pub enum Manner {
     Banner(&'static str),
 }
 
+impl Manner {
+    /// Whether something is done to whole messages, or between them.
+    fn is_of_messages(&self) -> bool {
+        matches!(
+            self,
+            Manner::OutOfTurn | Manner::OthersActionId | Manner::Flood(_) | Manner::CloseAfterAnswer
+        )
+    }
+}
+
 /// A running relay; dropping it closes all its connections.
 pub struct Proxy {
     shared: Arc<Shared>,
@@ -219,6 +229,13 @@ impl Relay {
             }
             if manner != Manner::Half {
                 halved = false;
+            }
+            if manner.is_of_messages() && outgoing.logged_in {
+                let (rest, complete) = outgoing.begun(&mut held);
+                client.write_all(&rest)?;
+                if !complete {
+                    continue;
+                }
             }
             match &manner {
                 Manner::Hold => {}

@@ -3,12 +3,17 @@
 /// The header by which an answer is told from others.
 const ACTION_ID: &[u8] = b"ActionID: ";
 
+/// What ends a message; of a session that is logged in, with headers only (14 and later).
+const END: &[u8] = b"\r\n\r\n";
+
 /// What is on its way from a server, and what is known of the session by it.
 #[derive(Default)]
 pub struct Outgoing {
     /// Whether the login was accepted.
     pub logged_in: bool,
     greeted: bool,
+    /// The last bytes that were passed on as they came, no more than end a message.
+    last: Vec<u8>,
 }
 
 impl Outgoing {
@@ -16,7 +21,26 @@ impl Outgoing {
     pub fn passed(&mut self, held: &mut Vec<u8>) -> Vec<u8> {
         self.greeted |= !held.is_empty();
         self.logged_in |= find(held, b"Authentication accepted").is_some();
+        self.note(held);
         std::mem::take(held)
+    }
+
+    fn note(&mut self, passed: &[u8]) {
+        self.last.extend_from_slice(passed);
+        self.last.drain(..self.last.len().saturating_sub(END.len()));
+    }
+
+    /// What is still lacking of a message whose beginning was passed on: whatever is done to answers, it is done to
+    /// whole ones. Whether all of it is here now.
+    pub fn begun(&mut self, held: &mut Vec<u8>) -> (Vec<u8>, bool) {
+        if self.last.is_empty() || self.last == END {
+            return (Vec::new(), true);
+        }
+        let before = self.last.len();
+        let end = find(&[&self.last[..], held].concat(), END).map(|at| at + END.len() - before);
+        let rest: Vec<u8> = held.drain(..end.unwrap_or(held.len())).collect();
+        self.note(&rest);
+        (rest, end.is_some())
     }
 
     /// The same with another banner.
@@ -71,16 +95,16 @@ impl Outgoing {
     }
 }
 
-/// Takes the messages that are whole; of a session that is logged in, with headers only (14 and later).
+/// Takes the messages that are whole.
 pub fn own_messages(held: &mut Vec<u8>) -> Vec<u8> {
-    let end = held.windows(4).rposition(|window| window == b"\r\n\r\n").map_or(0, |end| end + 4);
+    let end = held.windows(END.len()).rposition(|window| window == END).map_or(0, |end| end + END.len());
     held.drain(..end).collect()
 }
 
 fn messages(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut messages = Vec::new();
-    while let Some(end) = find(bytes, b"\r\n\r\n") {
-        let (message, rest) = bytes.split_at(end + 4);
+    while let Some(end) = find(bytes, END) {
+        let (message, rest) = bytes.split_at(end + END.len());
         messages.push(message);
         bytes = rest;
     }

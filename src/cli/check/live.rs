@@ -1,7 +1,7 @@
 //! `astfs check --live`: what a tree gets of its server, found out gently.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use super::super::{CliError, ServerSelection, connect, open};
 use super::looking::Looking;
 use super::rights::Told;
 use super::user::User;
-use crate::ami::{Action, AskError, State};
+use crate::ami::{Action, Answer, AskError, State};
 use crate::language::Model;
 use crate::query::Queries;
 
@@ -26,6 +26,9 @@ pub struct Live {
     pub version: Option<String>,
     /// How long it took to connect and log in, in milliseconds; none of a recording.
     pub login_ms: Option<u64>,
+    /// How far its clock is ahead of ours, in seconds, if it tells.
+    #[serde(skip)]
+    pub clock_ahead: Option<f64>,
     /// Each query that asks something, and each `any`.
     pub queries: Vec<Answerable>,
     /// The entries that fail, or stand for nothing.
@@ -88,6 +91,10 @@ pub async fn ask(mut model: Model, selection: &ServerSelection) -> Result<Live, 
     let version = settings.and_then(|answer| {
         answer.message().get("AsteriskVersion").map(|version| String::from_utf8_lossy(version).into_owned())
     });
+    let clock_ahead = match &connected.client {
+        Some(_) => asked("Ping").await.ok().and_then(|answer| clock_ahead(&answer)),
+        None => None,
+    };
     let told = asked("ListCommands").await.ok().filter(|answer| !answer.is_error());
     let told = told.as_ref().map(Told::read).unwrap_or_default();
 
@@ -100,6 +107,7 @@ pub async fn ask(mut model: Model, selection: &ServerSelection) -> Result<Live, 
         server: server.description(),
         version,
         login_ms,
+        clock_ahead,
         queries: looking.queries().await,
         entries,
         user: User::enough(looking.model(), looking.gentle(), &told),
@@ -108,6 +116,13 @@ pub async fn ask(mut model: Model, selection: &ServerSelection) -> Result<Live, 
         client.stop().await;
     }
     Ok(live)
+}
+
+/// What the answer to `Ping` says of the server's clock: `Timestamp: 1763900000.123456`.
+fn clock_ahead(answer: &Answer) -> Option<f64> {
+    let told: f64 = std::str::from_utf8(answer.message().get("Timestamp")?).ok()?.trim().parse().ok()?;
+    let ours = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Some(told - ours.as_secs_f64())
 }
 
 /// Waits for the connection; whether there is one to wait for.

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum};
 
+pub(super) use live::{Live, ask};
+
 use super::color::Color;
 use super::{CliError, ServerSelection, logging, open};
 use crate::language::{LoadOptions, Model, Report, Severity, load};
