@@ -156,3 +156,42 @@ fn sizes_fit_the_bytes_while_everything_changes() {
         }
     }
 }
+
+#[test]
+fn what_is_sorted_by_context_and_codec_costs_nothing_until_somebody_looks_and_then_one_question_for_each_peer()
+ {
+    if !fuse_available() {
+        return;
+    }
+    let names: Vec<String> = (0..40).map(|number| format!("peer{number}")).collect();
+    let server = Simulated::start(Content::new(Version::Asterisk16).peers(names.iter().map(Peer::new)));
+    let mounted = server.mount(&shipped("asterisk.toml"));
+    let of_peers = || server.questions().iter().filter(|asked| asked.contains("SIPshowpeer")).count();
+    let listed = |path: &str| -> Vec<String> {
+        let entries = fs::read_dir(mounted.join(path)).expect("a directory");
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+    };
+    let all = ["users/sipfriends", "peers/sip"].map(listed).concat();
+    assert!(all.iter().filter(|name| name.starts_with("peer") && !name.ends_with(".json")).count() == 40);
+    assert_eq!(of_peers(), 0, "nobody has looked");
+
+    let directories = ["users/sipfriends", "peers/sip"];
+    let links = |sorted: &str| -> usize {
+        let groups = directories.iter().map(|path| format!("{path}/{sorted}"));
+        let groups =
+            groups.flat_map(|path| listed(&path).into_iter().map(move |one| format!("{path}/{one}")));
+        groups.map(|path| listed(&path).len()).sum()
+    };
+    assert_eq!(links("_by_context"), 40);
+    assert_eq!(of_peers(), 40, "each once");
+    assert!(links("_by_codec") >= 40);
+    assert_eq!(links("_by_context"), 40);
+    assert_eq!(of_peers(), 40, "and no more for the other, or the next look");
+
+    assert!(server.register("peer7"), "it changes neither");
+    let online =
+        || directories.iter().any(|path| listed(&format!("{path}/_online")).contains(&"peer7".into()));
+    assert!(wait_until(PATIENCE, online), "{}", mounted.stderr());
+    assert_eq!(links("_by_context"), 40);
+    assert_eq!(of_peers(), 41, "what the list of those online asks of this one");
+}

@@ -79,7 +79,6 @@ fn no_fault_of_a_server_holds_up_a_call_beyond_the_deadline_or_leaves_anything_b
 }
 
 #[test]
-#[ignore = "does not hold yet: under floods calls were seen to take up to 10 s, see docs/reliability.md"]
 fn no_flood_of_bytes_holds_up_a_call_beyond_the_deadline_or_leaves_anything_behind() {
     if !fuse_available() {
         return;

@@ -6,6 +6,8 @@ mod support;
 
 #[path = "sources/files.rs"]
 mod files;
+#[path = "sources/fleet.rs"]
+mod fleet;
 #[path = "sources/programs.rs"]
 mod programs;
 #[path = "sources/recorded.rs"]

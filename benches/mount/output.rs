@@ -53,7 +53,8 @@ fn machine(report: &Report) -> String {
     };
     format!(
         "astfs {astfs}, Linux {kernel}, {processors} processors, {apart}; medians of {runs} warm runs.\n\
-         A command's cell is: FUSE messages / AMI actions / time beside tmpfs."
+         A command's cell is: FUSE messages / AMI actions / time beside tmpfs (that of a \
+         filesystem that hands out the same files from memory)."
     )
 }
 

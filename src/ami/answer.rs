@@ -63,6 +63,12 @@ impl Answer {
         &self.message
     }
 
+    /// How long it is as it came, in bytes.
+    pub fn size(&self) -> usize {
+        let messages = std::iter::once(&self.message).chain(&*self.items).chain(&self.complete);
+        messages.map(|message| message.as_bytes().len()).sum()
+    }
+
     /// The list's events in order, without the one that completes it.
     pub fn items(&self) -> &[Message] {
         &self.items
@@ -141,6 +147,8 @@ pub(super) enum Started {
 pub(super) struct Assembly {
     response: Message,
     items: Vec<Message>,
+    /// How long these are together.
+    bytes: usize,
     /// Whether the list was announced in words only.
     in_words: bool,
 }
@@ -151,7 +159,7 @@ impl Assembly {
         let announced = response.get("EventList").is_some_and(|list| list.eq_ignore_ascii_case(b"start"));
         let in_words = !announced && announces_in_words(&response);
         if response.response().is_some() && (announced || in_words) {
-            return Started::List(Assembly { response, items: Vec::new(), in_words });
+            return Started::List(Assembly { response, items: Vec::new(), bytes: 0, in_words });
         }
         Started::Whole(Answer { message: response, items: Arc::default(), complete: None })
     }
@@ -167,11 +175,23 @@ impl Assembly {
             return Some(self.take(Some(event)));
         }
         if keep {
+            self.bytes += event.as_bytes().len();
             self.items.push(event);
         } else {
             self.items = Vec::new();
         }
         None
+    }
+
+    /// Whether no item is kept.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// How long the items are together that came so far, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The answer of a list whose end was not announced either, once the server has gone on.

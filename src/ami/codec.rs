@@ -25,6 +25,9 @@ use super::message::{Message, split_header};
 /// The longest message that is accepted unless another bound is set, in bytes.
 pub const DEFAULT_MESSAGE_LIMIT: usize = 256 << 20;
 
+/// The longest event that is accepted, in bytes: many are kept for who comes late. Of a list each item is one.
+pub const EVENT_LIMIT: usize = 1 << 20;
+
 /// An emptied buffer that has grown beyond this is given back, in bytes.
 const BUFFER_KEPT: usize = 1 << 20;
 
@@ -115,18 +118,23 @@ impl Decoder {
         while let Some(found) = self.buffer[self.scanned..].iter().position(|&byte| byte == b'\n') {
             let end = self.scanned + found + 1;
             self.scanned = end;
-            if end > self.limit {
-                return Err(CodecError::TooLong { limit: self.limit });
-            }
+            self.bound(end)?;
             if let Some(message) = self.line_feed(end)? {
                 return Ok(Some(message));
             }
         }
         self.scanned = self.buffer.len();
-        if self.scanned > self.limit {
-            return Err(CodecError::TooLong { limit: self.limit });
-        }
+        self.bound(self.scanned)?;
         Ok(None)
+    }
+
+    /// Whether the message may be so long.
+    fn bound(&self, length: usize) -> Result<(), CodecError> {
+        let limit = match self.stage {
+            Stage::Event => self.limit.min(EVENT_LIMIT),
+            _ => self.limit,
+        };
+        if length > limit { Err(CodecError::TooLong { limit }) } else { Ok(()) }
     }
 
     /// Whether a message may be complete, and only the beginning of the next one will show it.

@@ -256,6 +256,20 @@ fn a_message_beyond_the_bound_is_an_error_and_one_at_it_is_not() {
 }
 
 #[test]
+fn an_event_beyond_its_bound_is_an_error_whatever_a_response_may_have() {
+    let of = |kind: &str, length: usize| format!("{kind}: x\r\nY: {}", "y".repeat(length)).into_bytes();
+    for (message, error) in [
+        (of("Event", EVENT_LIMIT), Err(CodecError::TooLong { limit: EVENT_LIMIT })),
+        (of("Event", EVENT_LIMIT - 100), Ok(None)),
+        (of("Response", EVENT_LIMIT), Ok(None)),
+    ] {
+        let mut decoder = Decoder::default();
+        decoder.feed(&message);
+        assert_eq!(decoder.next_message(), error);
+    }
+}
+
+#[test]
 fn an_end_inside_a_message_says_so() {
     let whole = follows("text\n--END COMMAND--\r\n\r\n");
     for end in 1..whole.len() {

@@ -33,6 +33,9 @@ const UNSENT_LIMIT: usize = 64 << 10;
 /// The longest banner that is looked at, in bytes.
 const BANNER_LIMIT: usize = 256;
 
+/// With so many questions unanswered, those that nobody waits for any more included, the server has lost its way.
+const UNANSWERED: usize = 4096;
+
 /// How long the server may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -120,7 +123,7 @@ impl Connection {
             unflushed: false,
             token: random(),
             asked: 0,
-            pipeline: Pipeline::default(),
+            pipeline: Pipeline::new(settings.message_limit),
         };
         match timeout(after, connection.read_banner()).await {
             Ok(result) => result?,
@@ -238,6 +241,9 @@ impl Connection {
                 request = requests.recv(), if self.out.len() < UNSENT_LIMIT => match request {
                     Some(Request { action, reply }) if !reply.is_closed() => {
                         self.send(&action, reply);
+                        if self.pipeline.len() > UNANSWERED {
+                            return Err(ConnectionError::Unanswered { questions: UNANSWERED });
+                        }
                     }
                     Some(_) => {}
                     None => return Ok(()),

@@ -75,6 +75,14 @@ pub enum ConnectionError {
         /// How long after the Ping.
         after: Duration,
     },
+    /// It goes on to send something, but no answers.
+    #[error(
+        "{questions} questions were not answered; the server is to be started again if that does not end"
+    )]
+    Unanswered {
+        /// How many.
+        questions: usize,
+    },
     /// The server, or this side, does not agree to encrypt.
     #[error("{0}")]
     Tls(String),
@@ -142,6 +150,14 @@ pub enum AskError {
     Unanswered {
         /// The action's name.
         action: String,
+    },
+    /// The list is longer than what is taken; what came of it was dropped.
+    #[error("the answer to {action} is longer than {limit} bytes; ask for less at once")]
+    TooLong {
+        /// The action's name.
+        action: String,
+        /// The bound.
+        limit: usize,
     },
     /// A recording stands in for the server, and this was not asked when it was made.
     #[error("the recording {recording} holds no answer to {question}; record it again with this tree")]

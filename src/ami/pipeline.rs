@@ -17,9 +17,10 @@ use super::message::Message;
 pub(super) type Reply = oneshot::Sender<Result<Answer, AskError>>;
 
 /// The questions that were sent and not answered, oldest first.
-#[derive(Default)]
 pub(super) struct Pipeline {
     questions: VecDeque<Question>,
+    /// The longest list that is taken, in bytes.
+    limit: usize,
 }
 
 struct Question {
@@ -41,6 +42,16 @@ pub(super) enum Taken {
 }
 
 impl Pipeline {
+    /// No questions yet; of a list that is longer than so many bytes, nothing is kept.
+    pub(super) fn new(limit: usize) -> Pipeline {
+        Pipeline { questions: VecDeque::new(), limit }
+    }
+
+    /// How many questions wait for their answers, or for their place in line to come to its end.
+    pub(super) fn len(&self) -> usize {
+        self.questions.len()
+    }
+
     /// Adds a question that is about to be sent.
     pub(super) fn ask(&mut self, id: Vec<u8>, action: String, reply: Reply) {
         self.questions.push_back(Question { id, action, reply, list: None });
@@ -86,11 +97,15 @@ impl Pipeline {
 
     fn take_event(&mut self, event: Message) -> Taken {
         let front = self.questions.front_mut();
-        if let Some(Question { id, list: Some(list), reply, .. }) = front
+        if let Some(Question { id, list: Some(list), reply, action }) = front
             && belongs(&event, id)
         {
             if let Some(answer) = list.add(event, !reply.is_closed()) {
                 self.finish(Ok(answer));
+            } else if list.bytes() > self.limit && !reply.is_closed() {
+                // nobody waits any more, and so nothing more is kept
+                let reply = std::mem::replace(reply, oneshot::channel().0);
+                let _ = reply.send(Err(AskError::TooLong { action: action.clone(), limit: self.limit }));
             }
             return Taken::Answer;
         }

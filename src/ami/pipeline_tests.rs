@@ -39,6 +39,9 @@ fn pong(id: &str) -> String {
     format!("Response: Success\r\nActionID: {id}\r\nPing: {id}\r\n\r\n")
 }
 
+/// The longest list, in bytes.
+const LIMIT: usize = 1 << 20;
+
 const EVENT: &str = "Event: Newchannel\r\nPrivilege: call,all\r\n\r\n";
 
 #[test]
@@ -50,7 +53,7 @@ fn every_recorded_answer_reaches_its_question_between_events_and_the_next_questi
         if name.contains("login") || name.ends_with("/events.txt") || bytes.starts_with(b"Asterisk Call") {
             continue;
         }
-        let mut pipeline = Pipeline::default();
+        let mut pipeline = Pipeline::new(LIMIT);
         let mut waiting = ask(&mut pipeline, std::str::from_utf8(id).unwrap());
         let mut next = ask(&mut pipeline, "next");
         let stream = [EVENT.as_bytes(), &bytes, EVENT.as_bytes(), pong("next").as_bytes()].concat();
@@ -66,7 +69,7 @@ fn every_recorded_answer_reaches_its_question_between_events_and_the_next_questi
 
 #[test]
 fn events_inside_a_list_are_kept_out_of_it() {
-    let mut pipeline = Pipeline::default();
+    let mut pipeline = Pipeline::new(LIMIT);
     let mut waiting = ask(&mut pipeline, "1");
     let foreign = "Event: PeerEntry\r\nActionID: 2\r\n\r\n";
     let text = format!(
@@ -83,7 +86,7 @@ fn events_inside_a_list_are_kept_out_of_it() {
 
 #[test]
 fn an_event_that_repeats_the_action_id_for_all_to_hear_is_no_answer() {
-    let mut pipeline = Pipeline::default();
+    let mut pipeline = Pipeline::new(LIMIT);
     let mut waiting = ask(&mut pipeline, "1");
     let taken = feed(&mut pipeline, b"Event: UserEvent\r\nPrivilege: user,all\r\nActionID: 1\r\n\r\n");
     assert!(matches!(taken[..], [Taken::Event(_)]));
@@ -92,7 +95,7 @@ fn an_event_that_repeats_the_action_id_for_all_to_hear_is_no_answer() {
 
 #[test]
 fn answers_without_action_id_go_by_order() {
-    let mut pipeline = Pipeline::default();
+    let mut pipeline = Pipeline::new(LIMIT);
     let mut waiting: Vec<Waiting> = (0..3).map(|id| ask(&mut pipeline, &id.to_string())).collect();
     let error = |text: &str| format!("Response: Error\r\nMessage: {text}\r\n\r\n");
     feed(&mut pipeline, format!("{}{}{}", error("a"), pong("1"), error("c")).as_bytes());
@@ -104,7 +107,7 @@ fn answers_without_action_id_go_by_order() {
 
 #[test]
 fn the_answer_to_a_later_question_ends_the_wait_for_those_before() {
-    let mut pipeline = Pipeline::default();
+    let mut pipeline = Pipeline::new(LIMIT);
     let mut waiting: Vec<Waiting> = (0..4).map(|id| ask(&mut pipeline, &id.to_string())).collect();
     let list = "Response: Success\r\nActionID: 1\r\nEventList: start\r\n\r\nEvent: E\r\nActionID: 1\r\n\r\n";
     feed(&mut pipeline, format!("\r\n{list}").as_bytes());
@@ -117,7 +120,7 @@ fn the_answer_to_a_later_question_ends_the_wait_for_those_before() {
 
 #[test]
 fn a_list_announced_in_words_without_an_end_is_over_when_the_server_goes_on() {
-    let mut pipeline = Pipeline::default();
+    let mut pipeline = Pipeline::new(LIMIT);
     let (mut list, mut next) = (ask(&mut pipeline, "1"), ask(&mut pipeline, "2"));
     let text =
         "Response: Success\r\nActionID: 1\r\nMessage: It will follow\r\n\r\nEvent: E\r\nActionID: 1\r\n\r\n";
@@ -129,7 +132,7 @@ fn a_list_announced_in_words_without_an_end_is_over_when_the_server_goes_on() {
 
 #[test]
 fn a_late_answer_goes_to_nobody() {
-    let mut pipeline = Pipeline::default();
+    let mut pipeline = Pipeline::new(LIMIT);
     drop(ask(&mut pipeline, "1"));
     drop(ask(&mut pipeline, "2"));
     let mut waiting = ask(&mut pipeline, "3");
@@ -144,9 +147,27 @@ fn a_late_answer_goes_to_nobody() {
 
 #[test]
 fn a_response_to_nothing_that_was_asked_is_stray() {
-    let mut pipeline = Pipeline::default();
+    let mut pipeline = Pipeline::new(LIMIT);
     let mut waiting = ask(&mut pipeline, "1");
     let taken = feed(&mut pipeline, format!("{}text\r\n\r\n", pong("9")).as_bytes());
     assert!(matches!(taken[..], [Taken::Stray(_), Taken::Stray(_)]));
     assert!(pending(&mut waiting));
+}
+
+#[test]
+fn of_a_list_beyond_the_bound_nothing_is_kept_and_the_next_question_gets_its_answer() {
+    let mut pipeline = Pipeline::new(1000);
+    let (mut long, mut next) = (ask(&mut pipeline, "1"), ask(&mut pipeline, "2"));
+    let item = "Event: PeerEntry\r\nActionID: 1\r\nObjectName: alice\r\n\r\n";
+    let list = "Response: Success\r\nActionID: 1\r\nEventList: start\r\n\r\n";
+    feed(&mut pipeline, [list, &item.repeat(1000 / item.len())].concat().as_bytes());
+    assert!(pending(&mut long));
+    feed(&mut pipeline, item.repeat(2).as_bytes());
+    let error = long.try_recv().unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "the answer to Action1 is longer than 1000 bytes; ask for less at once");
+    let end = "Event: PeerlistComplete\r\nActionID: 1\r\nEventList: Complete\r\n\r\n";
+    feed(&mut pipeline, item.as_bytes());
+    assert!(pipeline.questions[0].list.as_ref().is_some_and(Assembly::is_empty));
+    feed(&mut pipeline, [end, &pong("2")].concat().as_bytes());
+    assert_eq!(answer(&mut next).message().get("Ping"), Some(&b"2"[..]));
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fuser::{
     AccessFlags, Errno, FileHandle, FileType, Filesystem, INodeNo, InitFlags, KernelConfig, LockOwner,
@@ -17,8 +17,8 @@ use super::listing::{DOTS, Listing, file_type};
 use super::listing_reply::ListingReply;
 use super::shared::{BLOCK, FOR_EVER, Shared};
 use crate::parse::text;
-use crate::query::{Manner, Reads};
-use crate::tree::Directory;
+use crate::query::{Manner, QueryError, Reads};
+use crate::tree::{Directory, Step, TreeError};
 
 /// A tree as a filesystem.
 pub struct TreeFilesystem {
@@ -113,13 +113,22 @@ impl Filesystem for TreeFilesystem {
         };
         let name = text::decode(name.as_bytes()).into_owned();
         let (reader, process) = ((request.uid(), request.gid()), request.pid());
+        let (looked_up, begun) = (name.clone(), Instant::now());
+        let find = move |shared: &Arc<Shared>, reads: &Reads| {
+            let shown = shared.shown(shared.tree().find_now(&directory, &name, reads)?, reader);
+            let content = shared.content_awaited(&shown, reads)?;
+            Ok((shown, content))
+        };
+        let late = looked_up.clone();
         self.shared.answer(
             "lookup",
             Some(parent),
-            move |shared, reads| {
-                let shown = shared.shown(shared.tree().find_now(&directory, &name, reads)?, reader);
-                let content = shared.content_awaited(&shown, reads)?;
-                Ok((shown, content))
+            move |shared, reads| match find(shared, reads) {
+                Err(Step::Wanted) if shared.late.knows(parent, &late) => {
+                    let seconds = shared.tree().deadline().as_secs_f32();
+                    Err(TreeError::from(QueryError::Late { seconds }).into())
+                }
+                found => found,
             },
             move |shared, found| {
                 match found {
@@ -129,7 +138,12 @@ impl Filesystem for TreeFilesystem {
                         }
                         shared.reply_entry(&shown, content, reply);
                     }
-                    Err(error) => reply.error(error),
+                    Err(error) => {
+                        if i32::from(error) == i32::from(Errno::ETIMEDOUT) {
+                            shared.late.note(parent, looked_up, begun);
+                        }
+                        reply.error(error);
+                    }
                 }
                 drop(answering);
             },

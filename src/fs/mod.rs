@@ -9,10 +9,12 @@
 
 mod alive;
 mod counters;
+mod deadlines;
 mod errno;
 mod filesystem;
 mod gauge;
 mod inodes;
+mod late;
 mod listers;
 mod listing;
 mod listing_reply;

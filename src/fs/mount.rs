@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::alive::AliveFilesystem;
+use super::deadlines::Deadlines;
 use super::filesystem::TreeFilesystem;
 use super::gauge::Gauge;
 use super::mounter::Mounter;
@@ -157,7 +158,9 @@ impl Mount {
     ) -> Result<Mount, MountError> {
         let refused = |error| MountError::Refused { mountpoint: mountpoint.to_owned(), error };
         let (notices, unsent) = Notices::new();
-        let shared = Arc::new(Shared::new(Arc::clone(&tree), Arc::clone(&notices), runtime.clone()));
+        let deadlines = Arc::new(Deadlines::new(runtime.clone()).map_err(refused)?);
+        let shared = Shared::new(Arc::clone(&tree), Arc::clone(&notices), runtime.clone(), deadlines);
+        let shared = Arc::new(shared);
         let following = Arc::clone(&tree).follow(Box::new(Publisher(Arc::clone(&shared))));
         let filesystem = TreeFilesystem::new(Arc::clone(&shared));
         let session = mount(&mounter, filesystem, mountpoint, config(access, MountOption::RO));
@@ -233,7 +236,11 @@ impl Mount {
         let mounts = self.alive.insert(AliveMounts { alive, following, names, ended });
         for (name, directory) in directories {
             let mountpoint = self.mountpoint.join(&name);
-            let filesystem = AliveFilesystem::new(Arc::clone(&mounts.alive), directory, runtime.clone());
+            let filesystem = AliveFilesystem::new(
+                Arc::clone(&mounts.alive),
+                directory,
+                Arc::clone(&self.shared.deadlines),
+            );
             let session = mount(&self.mounter, filesystem, &mountpoint, config(self.access, writing.clone()));
             match session.and_then(serve) {
                 Ok((ended, _)) => {

@@ -9,8 +9,10 @@ use fuser::{Errno, FileAttr, FileType, Generation, INodeNo, ReplyData, ReplyEntr
 use tokio::runtime::Handle;
 
 use super::counters::Counters;
+use super::deadlines::Deadlines;
 use super::errno::errno;
 use super::inodes::{Forgotten, Inode, Inodes, Placed, Shown, is_same};
+use super::late::Late;
 use super::listers::Listers;
 use super::notices::Notices;
 use super::readahead::Readahead;
@@ -29,21 +31,25 @@ pub struct Shared {
     pub counters: Counters,
     pub readahead: Readahead,
     pub listers: Listers,
+    pub late: Late,
     pub runtime: Handle,
+    pub deadlines: Arc<Deadlines>,
     kernel: OnceLock<File>,
     inodes: Mutex<Inodes>,
     owner: (u32, u32),
 }
 
 impl Shared {
-    pub fn new(tree: Arc<Tree>, notices: Arc<Notices>, runtime: Handle) -> Shared {
+    pub fn new(tree: Arc<Tree>, notices: Arc<Notices>, runtime: Handle, deadlines: Arc<Deadlines>) -> Shared {
         Shared {
             tree: RwLock::new(tree),
             notices,
             counters: Counters::default(),
             readahead: Readahead::default(),
             listers: Listers::default(),
+            late: Late::default(),
             runtime,
+            deadlines,
             kernel: OnceLock::new(),
             inodes: Mutex::new(Inodes::new()),
             owner: (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw()),
@@ -80,7 +86,7 @@ impl Shared {
     }
 
     /// Computes from what is known, and replies at once; or asks for what is lacking, and replies
-    /// from the runtime. `within` is the directory whose lock the kernel holds meanwhile.
+    /// from the runtime, and by the deadline of the tree in any case. `within` is the directory whose lock the kernel holds meanwhile.
     pub fn answer<T: Send + 'static>(
         self: &Arc<Self>,
         what: &'static str,
@@ -88,17 +94,23 @@ impl Shared {
         compute: impl Fn(&Arc<Shared>, &Reads) -> Result<T, Step> + Send + Sync + 'static,
         reply: impl FnOnce(&Shared, Result<T, Errno>) + Send + 'static,
     ) {
+        let asked = Instant::now();
         match guarded(|| compute(self, &Reads::new(Manner::of_reader()))) {
             Ok(value) => reply(self, Ok(value)),
             Err(Step::Failed(error)) => reply(self, Err(told(what, &error))),
             Err(Step::Wanted) => {
                 let held = within.map(|directory| self.notices.hold(directory));
-                let shared = Arc::clone(self);
-                self.runtime.spawn(async move {
-                    let settled = shared.tree().settle(|reads| guarded(|| compute(&shared, reads))).await;
-                    reply(&shared, settled.map_err(|error| told(what, &error)));
-                    drop(held);
-                });
+                let (shared, replying) = (Arc::clone(self), Arc::clone(self));
+                self.deadlines.answer(
+                    asked + self.tree().deadline(),
+                    async move { shared.tree().settle(|reads| guarded(|| compute(&shared, reads))).await },
+                    move |settled| {
+                        let settled = settled.ok_or(Errno::ETIMEDOUT);
+                        let result = settled.and_then(|settled| settled.map_err(|error| told(what, &error)));
+                        reply(&replying, result);
+                        drop(held);
+                    },
+                );
             }
         }
     }
@@ -369,7 +381,7 @@ fn told(what: &str, error: &TreeError) -> Errno {
 }
 
 /// Runs a computation. A panic in it fails what was asked: it must not end the thread that serves the kernel.
-fn guarded<T>(compute: impl FnOnce() -> Result<T, Step>) -> Result<T, Step> {
+pub fn guarded<T>(compute: impl FnOnce() -> Result<T, Step>) -> Result<T, Step> {
     // what it may leave half done is behind locks, whose holders take it as it is
     catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|_| Err(TreeError::Panicked.into()))
 }

@@ -1,5 +1,6 @@
 //! What can only be checked when the whole file is read: names, and paths that collide.
 
+mod each;
 mod graph;
 mod links;
 mod shapes;
@@ -23,11 +24,12 @@ pub use links::FixedLink;
 pub fn finish(loader: &mut Loader, variables: &[Variable], entries: &[Entry]) {
     let reads = std::mem::take(&mut loader.reads);
     let bindings: BTreeSet<&str> = variables.iter().map(|variable| variable.binding.as_str()).collect();
+    each::resolve(loader, variables);
     let graph = QueryGraph::new(loader, &reads, &bindings);
     if graph.report_cycles(loader, "read") {
         return;
     }
-    let parameters = graph.parameters();
+    let parameters = graph.parameters(loader);
     for (query, parameters) in loader.queries.iter_mut().zip(&parameters) {
         if let Some(query) = query {
             query.parameters = parameters.iter().cloned().collect();

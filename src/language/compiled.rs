@@ -10,6 +10,8 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use minijinja::{Environment, Error, Value};
 use self_cell::self_cell;
 
+use super::metered;
+
 self_cell!(
     struct Compiled {
         owner: Arc<Environment<'static>>,
@@ -51,7 +53,7 @@ impl CompiledExpressions {
             return Ok(known.clone());
         }
         let own = Arc::clone(self.environment.get_or_init(|| Arc::new(environment.clone())));
-        let compiled = Compiled::try_new(own, |own| own.compile_expression_owned(text.to_owned()))?;
+        let compiled = Compiled::try_new(own, |own| own.compile_expression_owned(metered::expression(text)))?;
         let compiled = CompiledExpression(Arc::new(compiled));
         let mut all = self.compiled.write().unwrap_or_else(PoisonError::into_inner);
         all.insert(text.to_owned(), compiled.clone());

@@ -98,7 +98,8 @@ impl Model {
             triggers.iter().map(|trigger| (trigger.event.clone(), key(trigger))).collect()
         };
         let refresh = (events(on), events(finds), one, every, self.defaults.ttl);
-        let reading = (&query.parser, &query.rows, &query.key, &query.parameters, self.shows_raw(id));
+        let reading =
+            (&query.parser, &query.rows, &query.key, &query.each, &query.parameters, self.shows_raw(id));
         format!("{:?}", (question, reading, fields, needs, refresh, query.timeout, query.max_stale))
     }
 
@@ -157,7 +158,7 @@ impl Model {
 
     fn template(&self, template: &TemplateName, reached: &mut Reached) -> String {
         let behind = self.templates.behind(template);
-        let texts = if behind.names_any { self.templates.texts() } else { behind.texts };
+        let texts = if behind.names_any { self.templates.texts() } else { &behind.texts };
         for template in texts.keys() {
             self.reach_names(&self.templates.names(template), reached);
         }

@@ -152,6 +152,7 @@ impl Loader {
             key: Some(NAME.to_owned()),
             needs: Vec::new(),
             fields: Vec::new(),
+            each: None,
             parameters: Vec::new(),
             refresh: Refresh::default(),
             timeout: self.defaults.timeout,

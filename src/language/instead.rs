@@ -82,9 +82,9 @@ fn provider(loader: &Loader, index: usize) -> Option<(&'static Provider, bool)> 
     if query.parser.is_some() || !query.rows.is_empty() {
         return None;
     }
-    let text = |template: &TemplateName| loader.templates.text(&template.0).unwrap_or_default();
-    let provider = Provider::at(&text(path))?;
-    let search = search.as_ref().map_or_else(|| "1=1".to_owned(), text);
+    let text = |template: &TemplateName| loader.templates.text(template).unwrap_or_default();
+    let provider = Provider::at(text(path))?;
+    let search = search.as_ref().map_or("1=1", text);
     let filter = filter.as_ref().map(text).unwrap_or_default();
     let crashes = hazard::command(&format!("data get {} {search} {filter}", provider.path)).is_some();
     Some((provider, crashes))
@@ -159,6 +159,7 @@ fn added(loader: &Loader, like: usize, name: String, question: Question) -> Opti
         key: None,
         needs: Vec::new(),
         fields: Vec::new(),
+        each: None,
         // of several servers, each has its own
         parameters: is_fleet.then(|| SERVER.to_owned()).into_iter().collect(),
         refresh: Refresh::default(),
@@ -255,6 +256,7 @@ fn stand_in(loader: &mut Loader, provider: &'static Provider, asked: &Asked, ind
         key: query.key.clone(),
         needs: Vec::new(),
         fields: query.fields.clone(),
+        each: query.each.clone(),
         parameters: query.parameters.clone(),
         refresh: Refresh::default(),
         timeout: query.timeout,

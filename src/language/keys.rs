@@ -191,6 +191,7 @@ pub const QUERY: &[Key] = &[
     ROWS,
     RECORD_KEY,
     NEEDS,
+    key("each", Takes::Text, "The path variable whose records these are, while their `fields` are computed"),
     key(
         "fields",
         Takes::Named(&Takes::Text),

@@ -116,7 +116,18 @@ pub struct Loader {
     pub files: TemplateFiles,
     pub reads_of_pid: Vec<ReadOfPid>,
     pub fixed_links: Vec<FixedLink>,
+    pub each_of_queries: Vec<EachOfQuery>,
     pub allows_exec: bool,
+}
+
+/// That a query names a path variable, which may be declared later.
+pub struct EachOfQuery {
+    /// The query.
+    pub query: QueryId,
+    /// The variable's name in paths.
+    pub variable: String,
+    /// The place of that name.
+    pub place: Place,
 }
 
 /// A place where a content reads `caller.pid`.
@@ -140,6 +151,7 @@ impl Loader {
             files: TemplateFiles::default(),
             reads_of_pid: Vec::new(),
             fixed_links: Vec::new(),
+            each_of_queries: Vec::new(),
             allows_exec: false,
         }
     }

@@ -12,6 +12,7 @@ mod definition;
 mod diagnostic;
 mod document;
 mod entry;
+mod extent;
 mod files;
 mod fleet;
 mod hazard;
@@ -19,6 +20,7 @@ mod instead;
 mod keys;
 mod library;
 mod load;
+mod metered;
 mod model;
 mod name;
 mod origin;
@@ -49,7 +51,7 @@ pub use library::print;
 pub use load::{LoadOptions, load};
 pub use model::{
     Attributes, Content, Defaults, Entry, EventLog, Format, Model, OnError, Printed, Query, QueryId,
-    Question, Records, Refresh, ServerId, Trigger, Variable, VariableId, Write,
+    Question, Records, RecordsOf, Refresh, ServerId, Trigger, Variable, VariableId, Write,
 };
 pub use name::{escape, escape_between, fit, is_cut, is_escaped};
 pub use origin::{Argument, Authorization, Origin};

@@ -57,12 +57,13 @@ impl Model {
         self.entries.iter().any(|entry| matches!(entry.content, Content::Raw(raw) if raw == id))
     }
 
-    /// Whether anything in it needs a server: to be asked, or for its events.
+    /// Whether anything in it needs a server: to be asked, or for its events; or to be listed, with whether there
+    /// is a connection, as several are.
     pub fn asks_server(&self) -> bool {
         let needs = |query: &Query| {
             query.question.is_of_server() || !query.refresh.on.is_empty() || !query.refresh.finds.is_empty()
         };
-        self.queries.iter().any(needs) || self.entries.iter().any(Entry::is_alive)
+        self.is_fleet() || self.queries.iter().any(needs) || self.entries.iter().any(Entry::is_alive)
     }
 
     /// The first query that runs a program, if one does.
@@ -160,6 +161,8 @@ pub struct Query {
     pub needs: Vec<QueryId>,
     /// Fields to compute for each record, before the server's own.
     pub fields: Vec<(String, Expression)>,
+    /// The path variable whose records these are, while their fields are computed.
+    pub each: Option<RecordsOf>,
     /// The variables of a path that it mentions: it is asked once for each of their records.
     pub parameters: Vec<String>,
     /// When its result has to be asked again.
@@ -170,6 +173,16 @@ pub struct Query {
     pub max_stale: Duration,
     /// Whether it is none of the tree file: it was added for one that asks `data get`.
     pub added: bool,
+}
+
+/// What the records of a list are, while their fields are computed: a path variable's. So their fields can tell
+/// what is asked once for each of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordsOf {
+    /// The variable's name in templates.
+    pub binding: String,
+    /// The field that names a record.
+    pub key: String,
 }
 
 /// What a query asks.

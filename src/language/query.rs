@@ -11,7 +11,7 @@ use super::document::{Section, Text, duration};
 use super::fleet;
 use super::hazard::{self, Hazard};
 use super::keys;
-use super::load::Loader;
+use super::load::{EachOfQuery, Loader};
 use super::model::{Query, QueryId, Question, Refresh, Trigger};
 use super::origin;
 use super::parts::{Declared, Table};
@@ -90,6 +90,12 @@ pub fn read(
             }
         }
     }
+    if let Some(value) = section.get("each")
+        && let Some(name) = loader.reader.text("`each`", value)
+    {
+        let place = loader.reader.place(name.span);
+        loader.each_of_queries.push(EachOfQuery { query: id, variable: name.value, place });
+    }
     Some(Query {
         name: name.to_owned(),
         server: None,
@@ -101,6 +107,7 @@ pub fn read(
         key: key.map(|key| key.value),
         needs,
         fields,
+        each: None,
         parameters: Vec::new(),
         refresh,
         timeout: timeout.unwrap_or(loader.defaults.timeout),

@@ -77,6 +77,7 @@ impl Query {
             key: None,
             needs: Vec::new(),
             fields: Vec::new(),
+            each: None,
             parameters: Vec::new(),
             refresh: Refresh::default(),
             timeout: Duration::ZERO,

@@ -50,42 +50,23 @@ impl Tags {
     /// Reads the tags of a template.
     pub fn of_template(text: &str) -> Tags {
         let mut tags = Tags::default();
-        let mut at = 0;
-        while let Some(start) = text[at..].find('{').map(|offset| at + offset) {
-            at = match text.as_bytes().get(start + 1) {
-                Some(b'#') => text[start..].find("#}").map_or(text.len(), |end| start + end + 2),
-                Some(b'{') => tags.read_tag(text, start, "}}", Tags::read_expression),
-                Some(b'%') => tags.read_tag(text, start, "%}", Tags::read_block),
-                _ => start + 1,
-            };
-        }
+        for_each(text, |kind, tokens, tag| {
+            tags.measure(text, tokens);
+            match kind {
+                TagKind::Expression => tags.read_expression(text, tokens, tag),
+                TagKind::Block => tags.read_block(text, tokens, tag),
+            }
+        });
         tags
     }
 
     /// Reads an expression.
     pub fn of_expression(text: &str) -> Tags {
         let mut tags = Tags::default();
-        let (tokens, _) = tokens(text, 0, None);
+        let tokens = tokens_of_expression(text);
         tags.measure(text, &tokens);
         tags.read_expression(text, &tokens, 0..text.len());
         tags
-    }
-
-    /// Reads the tag that begins at `start`; gives where the text goes on.
-    fn read_tag(
-        &mut self,
-        text: &str,
-        start: usize,
-        close: &str,
-        read: fn(&mut Tags, &str, &[Token], Range<usize>),
-    ) -> usize {
-        let (tokens, end) = tokens(text, start + 2, Some(close));
-        self.measure(text, &tokens);
-        read(self, text, &tokens, start..end);
-        match tokens.first() {
-            Some(first) if close == "%}" && first.is(text, "raw") => end_of_raw(text, end),
-            _ => end,
-        }
     }
 
     /// Looks for a chain that is too long.
@@ -158,6 +139,43 @@ impl Tags {
     }
 }
 
+/// What kind of tag it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TagKind {
+    /// `{{ … }}`.
+    Expression,
+    /// `{% … %}`.
+    Block,
+}
+
+/// Gives `read` each tag of a template: its kind, its tokens and where it stands.
+pub fn for_each(text: &str, mut read: impl FnMut(TagKind, &[Token], Range<usize>)) {
+    let mut at = 0;
+    while let Some(start) = text[at..].find('{').map(|offset| at + offset) {
+        let (kind, close) = match text.as_bytes().get(start + 1) {
+            Some(b'#') => {
+                at = text[start..].find("#}").map_or(text.len(), |end| start + end + 2);
+                continue;
+            }
+            Some(b'{') => (TagKind::Expression, "}}"),
+            Some(b'%') => (TagKind::Block, "%}"),
+            _ => {
+                at = start + 1;
+                continue;
+            }
+        };
+        let (tokens, end) = tokens(text, start + 2, Some(close));
+        read(kind, &tokens, start..end);
+        let is_raw = kind == TagKind::Block && tokens.first().is_some_and(|first| first.is(text, "raw"));
+        at = if is_raw { end_of_raw(text, end) } else { end };
+    }
+}
+
+/// The tokens of an expression that stands by itself.
+pub fn tokens_of_expression(text: &str) -> Vec<Token> {
+    tokens(text, 0, None).0
+}
+
 /// What kind of token it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -203,18 +221,26 @@ impl Token {
 fn tokens(text: &str, start: usize, close: Option<&str>) -> (Vec<Token>, usize) {
     let mut tokens = Vec::new();
     let mut at = start;
+    // between brackets nothing closes a tag: `{{ {'a': {}} }}`
+    let mut open = 0_isize;
     while let Some(first) = text[at..].chars().next() {
-        if let Some(close) = close
-            && text[at..].starts_with(close)
+        if let Some(close) = close.filter(|_| open == 0)
+            && let behind = text[at..].strip_prefix(['-', '+']).unwrap_or(&text[at..])
+            && behind.starts_with(close)
         {
-            return (tokens, at + close.len());
+            return (tokens, text.len() - behind.len() + close.len());
         }
+        open += match first {
+            '(' | '[' | '{' => 1,
+            ')' | ']' | '}' => -1,
+            _ => 0,
+        };
         let (kind, length) = match first {
             '"' | '\'' => (Kind::String, string_length(&text[at..], first)),
-            _ if first.is_alphanumeric() || first == '_' => {
-                let is_part = |character: char| character.is_alphanumeric() || character == '_';
-                let length = text[at..].find(|character| !is_part(character)).unwrap_or(text.len() - at);
-                (if first.is_numeric() { Kind::Other } else { Kind::Name }, length)
+            _ if first.is_ascii_digit() => (Kind::Other, number_length(text, at)),
+            _ if is_of_word(first) => {
+                let length = text[at..].find(|one| !is_of_word(one)).unwrap_or(text.len() - at);
+                (Kind::Name, length)
             }
             _ => (Kind::Other, first.len_utf8()),
         };
@@ -226,6 +252,39 @@ fn tokens(text: &str, start: usize, close: Option<&str>) -> (Vec<Token>, usize) 
         at += length;
     }
     (tokens, text.len())
+}
+
+/// Whether a word may hold it. The template engine tells which characters beyond ASCII do; no operator is one.
+fn is_of_word(character: char) -> bool {
+    character.is_ascii_alphanumeric()
+        || character == '_'
+        || !character.is_ascii() && !character.is_whitespace()
+}
+
+/// The length of the number that begins at `at`: `1_000`, `0x1f`, `2.5e-3`. One behind a dot is an index, and has no
+/// fraction: `a.1.0`.
+fn number_length(text: &str, at: usize) -> usize {
+    let bytes = &text.as_bytes()[at..];
+    if matches!(bytes, [b'0', b'b' | b'B' | b'o' | b'O' | b'x' | b'X', ..]) {
+        return 2 + bytes[2..].iter().take_while(|one| one.is_ascii_hexdigit() || **one == b'_').count();
+    }
+    let digits = |from: usize| {
+        let behind = bytes.get(from..).unwrap_or(&[]);
+        from + behind.iter().take_while(|one| one.is_ascii_digit() || **one == b'_').count()
+    };
+    let exponent = |from: usize| match bytes.get(from..) {
+        Some([b'e' | b'E', b'+' | b'-', b'0'..=b'9', ..]) => digits(from + 2),
+        Some([b'e' | b'E', b'0'..=b'9', ..]) => digits(from + 1),
+        _ => from,
+    };
+    let whole = digits(0);
+    let is_index = at.checked_sub(1).is_some_and(|before| text.as_bytes()[before] == b'.');
+    let behind_dot = text[at + whole..].strip_prefix('.').filter(|_| !is_index);
+    match behind_dot.and_then(|behind| behind.chars().next()) {
+        Some(next) if is_of_word(next) && !next.is_ascii_digit() && exponent(whole + 1) == whole + 1 => whole,
+        None if behind_dot.is_none() => exponent(whole),
+        _ => exponent(digits(whole + 1)),
+    }
 }
 
 /// The length of a string literal with its quotes; one that is not closed is no string.
@@ -246,10 +305,13 @@ fn string_length(text: &str, quote: char) -> usize {
 fn end_of_raw(text: &str, start: usize) -> usize {
     let mut at = start;
     while let Some(open) = text[at..].find("{%").map(|offset| at + offset) {
-        let inner = text[open + 2..].trim_start_matches(['-', '+']).trim_start();
+        let inner = &text[open + 2..];
+        let inner = inner.strip_prefix(['-', '+']).unwrap_or(inner).trim_start();
         if let Some(rest) = inner.strip_prefix("endraw") {
-            let end = text.len() - rest.len();
-            return text[end..].find("%}").map_or(text.len(), |offset| end + offset + 2);
+            let rest = rest.trim_start();
+            if let Some(behind) = rest.strip_prefix(['-', '+']).unwrap_or(rest).strip_prefix("%}") {
+                return text.len() - behind.len();
+            }
         }
         at = open + 2;
     }

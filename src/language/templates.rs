@@ -5,7 +5,6 @@
 //! percent-encoded. The template's [`TextKind`] decides, so no operator has to think of it.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write;
 use std::ops::Range;
 
 use minijinja::syntax::SyntaxConfig;
@@ -15,7 +14,9 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Undefi
 use super::code::Code;
 use super::compiled::{CompiledExpression, CompiledExpressions};
 use super::diagnostic::suggestion;
-use super::library::{self, BYTES_PER_STEP};
+use super::extent::{self, printed};
+use super::library;
+use super::metered;
 use super::name;
 use super::tags::Tags;
 use super::value::Bound;
@@ -90,6 +91,8 @@ pub struct Expression {
 #[derive(Debug)]
 pub struct Templates {
     environment: Environment<'static>,
+    /// As they were written.
+    texts: BTreeMap<TemplateName, String>,
     /// To be used when all templates are there.
     expressions: CompiledExpressions,
 }
@@ -132,7 +135,8 @@ impl Default for Templates {
         environment.set_formatter(format);
         environment.add_filter("first_bytes", first_bytes);
         library::add_to(&mut environment);
-        Templates { environment, expressions: CompiledExpressions::default() }
+        extent::add_to(&mut environment);
+        Templates { environment, texts: BTreeMap::new(), expressions: CompiledExpressions::default() }
     }
 }
 
@@ -157,7 +161,12 @@ impl Templates {
         }
         let added = self.environment.add_template_owned(name.clone(), text.to_owned());
         added.map_err(|error| mistake(Code::TemplateSyntax, &error, text))?;
-        Ok(TemplateName(name))
+        let added = self.environment.add_template_owned(name.clone(), metered::template(text));
+        debug_assert!(added.is_ok(), "{:?} of {text:?}", metered::template(text));
+        added.map_err(|error| mistake(Code::TemplateSyntax, &error, text))?;
+        let name = TemplateName(name);
+        self.texts.insert(name.clone(), text.to_owned());
+        Ok(name)
     }
 
     /// The filters and tests that there are not: found here rather than while the template runs.
@@ -223,13 +232,14 @@ impl Templates {
     }
 
     /// A template's text, as it was compiled; none for what is no template.
-    pub(super) fn text(&self, template: &str) -> Option<String> {
-        self.environment.get_template(template).ok().map(|template| template.source().to_owned())
+    pub(super) fn text(&self, template: &TemplateName) -> Option<&str> {
+        self.texts.get(template).map(String::as_str)
     }
 
     /// The value of an expression that reads nothing.
     pub fn constant(&self, expression: &Expression) -> Option<Value> {
-        let compiled = self.environment.compile_expression(&expression.text).ok()?;
+        let text = metered::expression(&expression.text);
+        let compiled = self.environment.compile_expression(&text).ok()?;
         if expression.names.is_empty() { compiled.eval(()).ok() } else { None }
     }
 
@@ -238,22 +248,21 @@ impl Templates {
         let mut behind = Behind::default();
         let mut open = vec![template.clone()];
         while let Some(name) = open.pop() {
-            let Some(text) = self.text(&name.0).filter(|_| !behind.texts.contains_key(&name)) else {
+            let Some(text) = self.text(&name).filter(|_| !behind.texts.contains_key(&name)) else {
                 continue;
             };
-            for reference in Tags::of_template(&text).references {
+            for reference in Tags::of_template(text).references {
                 behind.names_any |= reference.names.is_empty();
                 open.extend(reference.names.into_iter().map(|(name, _)| TemplateName(name)));
             }
-            behind.texts.insert(name, text);
+            behind.texts.insert(name.clone(), text.to_owned());
         }
         behind
     }
 
     /// Every template with its text.
-    pub fn texts(&self) -> BTreeMap<TemplateName, String> {
-        let templates = self.environment.templates();
-        templates.map(|(name, template)| (TemplateName(name.into()), template.source().to_owned())).collect()
+    pub fn texts(&self) -> &BTreeMap<TemplateName, String> {
+        &self.texts
     }
 
     fn own_names(&self, names: HashSet<String>) -> Vec<String> {
@@ -325,31 +334,6 @@ fn too_long(code: Code, range: Range<usize>) -> TemplateMistake {
     };
     let message = format!("the {what} cannot be read: it is a chain of too many operators");
     TemplateMistake { code, message, range: Some(range), line: None, help: Some(help.to_owned()) }
-}
-
-/// Text that grows up to so many bytes.
-struct Bounded {
-    text: String,
-    room: usize,
-}
-
-impl std::fmt::Write for Bounded {
-    fn write_str(&mut self, part: &str) -> std::fmt::Result {
-        self.room = self.room.checked_sub(part.len()).ok_or(std::fmt::Error)?;
-        self.text.push_str(part);
-        Ok(())
-    }
-}
-
-/// A value as text. A list may hold another many times over, so what it prints has to be paid for while it is
-/// printed.
-fn printed(state: &State, value: &Value) -> Result<String, Error> {
-    let room = state.fuel_levels().map_or(u64::MAX, |(_, left)| left.saturating_mul(BYTES_PER_STEP as u64));
-    let mut bounded = Bounded { text: String::new(), room: usize::try_from(room).unwrap_or(usize::MAX) };
-    match write!(bounded, "{value}") {
-        Ok(()) => Ok(bounded.text),
-        Err(_) => Err(Error::from(ErrorKind::OutOfFuel)),
-    }
 }
 
 /// Prints a value. Truth is printed as Asterisk and Jinja print it (`True`, `False`), and nothing as

@@ -57,6 +57,62 @@ fn convert(value: &minijinja::Value, left: &mut u64) -> Option<Value> {
     })
 }
 
+/// How many items or fields a list or record has that was parsed; none for any other value.
+pub fn length_of_parsed(value: &minijinja::Value) -> Option<usize> {
+    parsed(value, |parsed| match parsed {
+        Parsed::List(items) => items.len(),
+        Parsed::Record(record) => record.len(),
+        Parsed::Other => 1,
+    })
+}
+
+/// How many values such a list or record is made of, four bytes of text counted as one, as far as `most` and a few
+/// more; none for any other value.
+pub fn size_of_parsed(value: &minijinja::Value, most: u64) -> Option<u64> {
+    let mut left = most.saturating_add(1);
+    parsed(value, |parsed| match parsed {
+        Parsed::List(items) => items.iter().for_each(|item| take_size(item, &mut left)),
+        Parsed::Record(record) => record.iter().for_each(|(_, field)| take_size(field, &mut left)),
+        Parsed::Other => left = left.saturating_sub(1),
+    })?;
+    Some(most.saturating_add(1) - left)
+}
+
+fn take_size(value: &Value, left: &mut u64) {
+    if *left == 0 {
+        return;
+    }
+    let own = 1 + value.as_str().map_or(0, |text| text.len() as u64 / 4);
+    *left = left.saturating_sub(own);
+    match value {
+        Value::List(items) => items.iter().for_each(|item| take_size(item, left)),
+        Value::Record(record) => record.iter().for_each(|(_, field)| take_size(field, left)),
+        _ => {}
+    }
+}
+
+/// What of a template's value was parsed.
+enum Parsed<'v> {
+    List(&'v [Value]),
+    Record(&'v Record),
+    Other,
+}
+
+fn parsed<T>(value: &minijinja::Value, read: impl FnOnce(Parsed<'_>) -> T) -> Option<T> {
+    if let Some(List(items)) = value.downcast_object_ref::<List>() {
+        return Some(read(Parsed::List(items)));
+    }
+    if let Some(Named(record)) = value.downcast_object_ref::<Named>() {
+        return Some(read(Parsed::Record(record)));
+    }
+    let bound = value.downcast_object_ref::<Bound>()?;
+    Some(read(match &bound.value {
+        Value::List(items) => Parsed::List(items),
+        Value::Record(record) => Parsed::Record(record),
+        _ => Parsed::Other,
+    }))
+}
+
 fn number(value: &minijinja::Value) -> Value {
     if let Ok(number) = i64::try_from(value.clone()) {
         return Value::Integer(number);

@@ -1,17 +1,18 @@
 //! This machine's files and programs, and URLs as they are reached from it.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, broadcast};
 
 use super::error::OriginError;
-use super::request::Request;
+use super::request::{Request, host};
 use super::url::Agents;
 use super::watch::Watch;
 use super::{Change, Content, Origins, Reading, file, program};
 
-/// So many of each are asked at a time.
+/// So many of each are asked at a time; of URLs, of each host.
 const FILES: usize = 16;
 const PROGRAMS: usize = 8;
 const URLS: usize = 16;
@@ -21,7 +22,8 @@ pub struct Local {
     allow_exec: bool,
     files: Arc<Semaphore>,
     programs: Semaphore,
-    urls: Arc<Semaphore>,
+    /// By host: a slow one holds up who asks of it.
+    urls: Mutex<HashMap<String, Arc<Semaphore>>>,
     agents: Arc<Agents>,
     /// There when somebody listens to changes; none if the system has no watches.
     watch: OnceLock<Option<Arc<Watch>>>,
@@ -34,10 +36,18 @@ impl Local {
             allow_exec,
             files: Arc::new(Semaphore::new(FILES)),
             programs: Semaphore::new(PROGRAMS),
-            urls: Arc::new(Semaphore::new(URLS)),
+            urls: Mutex::default(),
             agents: Arc::default(),
             watch: OnceLock::new(),
         }
+    }
+
+    /// The permits of a host; those of hosts that nothing is asked of are forgotten.
+    fn of_host(&self, host: &str) -> Arc<Semaphore> {
+        let mut hosts = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.retain(|_, permits| Arc::strong_count(permits) > 1);
+        let permits = hosts.entry(host.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(URLS)));
+        Arc::clone(permits)
     }
 
     async fn read(&self, request: &Request, deadline: Duration) -> Result<Content, OriginError> {
@@ -62,11 +72,11 @@ impl Local {
                 program::run(name, arguments).await?
             }
             Request::Url { url, authorization, certificates } => {
-                let agents = Arc::clone(&self.agents);
+                let (agents, asked) = (Arc::clone(&self.agents), url);
                 let (url, authorization) = (url.clone(), authorization.clone());
                 let certificates = certificates.clone();
                 let ask = move || agents.ask(&url, authorization.as_ref(), certificates.as_deref(), deadline);
-                waiting(&self.urls, ask).await?
+                waiting(&self.of_host(host(asked)), ask).await?
             }
         };
         Ok(Content { bytes: bytes.into(), watched })

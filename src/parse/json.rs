@@ -146,6 +146,15 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_read_as_the_nearest_one_and_printed_as_the_same() {
+        for text in ["21e300", "0.1", "1844674407389.125", "-9.223372036885478e19"] {
+            let number = parse(text.as_bytes()).unwrap();
+            assert_eq!(number, Value::Float(text.parse().unwrap()));
+            assert_eq!(parse(serde_json::to_string(&number).unwrap().as_bytes()), Ok(number));
+        }
+    }
+
+    #[test]
     fn nesting_without_end_is_refused() {
         assert!(matches!(parse(&b"[".repeat(100_000)), Err(ParseError::Json { .. })));
     }

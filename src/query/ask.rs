@@ -21,6 +21,9 @@ use crate::language::{Query, QueryId, Question};
 use crate::parse::value::{Shapes, Value};
 use crate::parse::{Parser, headers};
 
+/// What is longer is read where it holds up nothing else, in bytes.
+const LARGE: usize = 1 << 20;
+
 /// Who waits so long for the first answer wonders why.
 const LONG: Duration = Duration::from_secs(1);
 
@@ -61,8 +64,20 @@ impl Queries {
             }
             match self.told(cell.query, &cell.inquiry, query.timeout, urgency).await {
                 Some(told) => {
-                    self.settle_cell(&cell, &told);
-                    self.cells_alike(&cell).iter().for_each(|other| self.settle_cell(other, &told));
+                    let is_large = told.reply.size() > LARGE;
+                    let (queries, asked) = (Arc::clone(&self), Arc::clone(&cell));
+                    let settle = move || {
+                        queries.settle_cell(&asked, &told);
+                        queries
+                            .cells_alike(&asked)
+                            .iter()
+                            .for_each(|other| queries.settle_cell(other, &told));
+                    };
+                    match is_large {
+                        // it is only lost with the runtime
+                        true => drop(tokio::task::spawn_blocking(settle).await),
+                        false => settle(),
+                    }
                 }
                 None => {
                     let error = QueryError::NoServer { query: query.name.as_str().into() };

@@ -105,21 +105,25 @@ impl Asking {
             };
             match sender {
                 Ok(sender) => {
+                    let flight = Flight { asking: self, inquiry };
                     let told = self.send(urgency, &send).await;
-                    self.in_flight().remove(inquiry);
+                    drop(flight);
                     // that nobody has joined is no failure
                     sender.send_replace(Some(told.clone()));
                     return told;
                 }
-                Err(mut waiting) => match waiting.wait_for(Option::is_some).await.map(|told| told.clone()) {
-                    Ok(Some(told)) => return told,
-                    // who asked is gone without an answer: somebody else asks
-                    _ => self.in_flight().retain(|_, asked| !asked.same_channel(&waiting)),
-                },
+                Err(mut waiting) => {
+                    if let Ok(told) = waiting.wait_for(Option::is_some).await
+                        && let Some(told) = told.clone()
+                    {
+                        return told;
+                    }
+                }
             }
         }
     }
 
+    /// Sends a question when it is its turn.
     async fn send<F: Future<Output = Told>>(&self, urgency: Urgency, send: impl Fn() -> F) -> Told {
         // the semaphores are never closed: without a permit it is asked all the same
         let _in_background = match urgency {
@@ -129,5 +133,41 @@ impl Asking {
         let _permit = self.permits.acquire().await.ok();
         self.sent.fetch_add(1, Ordering::Relaxed);
         send().await
+    }
+}
+
+/// A question in flight. However its asking ends, it is so no more: whoever joined it asks it himself, if he was not
+/// told.
+struct Flight<'a> {
+    asking: &'a Asking,
+    inquiry: &'a Inquiry,
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.asking.in_flight().remove(self.inquiry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ami::AskError;
+    use crate::origin::Request;
+
+    #[tokio::test]
+    async fn a_question_whose_asker_gave_up_can_be_asked_again() {
+        let asking = Asking::default();
+        let inquiry = Inquiry::Request(Request::File("/of/questions".into()));
+        let given_up = asking.ask(&inquiry, Urgency::Interactive, std::future::pending);
+        assert!(tokio::time::timeout(Duration::from_millis(5), given_up).await.is_err());
+        assert!(asking.is_idle());
+        let stopped = || async {
+            Told { reply: Reply::Answer(Err(AskError::Stopped)), asked: Instant::now(), session: None }
+        };
+        let told = asking.ask(&inquiry, Urgency::Interactive, stopped).await;
+        assert!(matches!(told.reply, Reply::Answer(Err(AskError::Stopped))));
     }
 }

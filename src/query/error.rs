@@ -124,9 +124,10 @@ impl QueryError {
             QueryError::NoAnswer { error, .. } => match error {
                 AskError::LoginRefused { .. } => FailureKind::Denied,
                 AskError::Timeout { .. } => FailureKind::TimedOut,
-                AskError::Unanswered { .. } | AskError::NotRecorded { .. } | AskError::Refused(_) => {
-                    FailureKind::Failed
-                }
+                AskError::Unanswered { .. }
+                | AskError::TooLong { .. }
+                | AskError::NotRecorded { .. }
+                | AskError::Refused(_) => FailureKind::Failed,
                 AskError::NotConnected { reason: ConnectionError::Io(error), .. }
                     if error.kind() == std::io::ErrorKind::ConnectionRefused =>
                 {

@@ -7,10 +7,11 @@ use super::error::QueryError;
 use super::instead::Making;
 use super::queries::Queries;
 use super::reads::{Reads, Unready};
-use super::scope::{Bindings, Scope};
+use super::records::key_text;
+use super::scope::{Binding, Bindings, Scope};
 use super::snapshot::Snapshot;
 use super::table::Stages;
-use crate::language::{CompiledExpression, Query, QueryId, escape, from_template, to_template};
+use crate::language::{CompiledExpression, Query, QueryId, RecordsOf, escape, from_template, to_template};
 use crate::parse::value::{Fields, Shapes, Value};
 
 /// The fields of a query, ready to be computed.
@@ -21,24 +22,35 @@ struct FieldComputation<'a> {
     bindings: &'a Bindings,
     /// Whether a mistake in them was told.
     told: bool,
+    /// Whether they were computed for a record of a list.
+    sampled: bool,
     /// What makes the records from entries, where they stand in for those of `data get`.
     making: Option<Making<'a>>,
 }
 
 impl FieldComputation<'_> {
-    fn field(&self, index: usize, row: &Value, reads: &Reads) -> Result<Value, Unready> {
+    fn field(&self, index: usize, row: &Value, bindings: &Bindings, reads: &Reads) -> Result<Value, Unready> {
         let (name, expression) = &self.fields[index];
-        let scope = Scope::new(self.queries, self.bindings, reads).with("row", to_template(row));
+        let scope = Scope::new(self.queries, bindings, reads).with("row", to_template(row));
         expression.evaluate(scope.context()).map(|value| from_template(&value)).map_err(|error| {
             self.queries.template_error(&format!("{}.{name}", self.query.name), &error, reads)
         })
     }
 
+    /// The path variables that are set for a record: its own too, if the query says whose record it is.
+    fn bindings_of(&self, row: &Value) -> Bindings {
+        let Some(RecordsOf { binding, key }) = &self.query.each else { return self.bindings.clone() };
+        let Some(key) = row.get(key).map(key_text) else { return self.bindings.clone() };
+        let (variable, name) = (binding.as_str().into(), escape(&key).into());
+        self.bindings.with(Binding { variable, name, key: key.into(), value: row.clone(), origin: None })
+    }
+
     /// A single record with its fields.
     fn single(&self, row: &Value, shapes: &mut Shapes, reads: &Reads) -> Result<Value, Unready> {
         let mut computed = Vec::with_capacity(self.fields.len());
+        let bindings = self.bindings_of(row);
         for index in 0..self.fields.len() {
-            computed.push((self.fields[index].0, Some(self.field(index, row, reads)?)));
+            computed.push((self.fields[index].0, Some(self.field(index, row, &bindings, reads)?)));
         }
         Ok(before_own(computed, row, shapes))
     }
@@ -52,14 +64,28 @@ impl FieldComputation<'_> {
             return Ok(row.clone());
         }
         let mut computed = Vec::with_capacity(self.fields.len());
+        let bindings = self.bindings_of(row);
+        let is_sample = std::mem::replace(&mut self.sampled, true);
         for index in 0..self.fields.len() {
-            match self.field(index, row, reads) {
+            let told = match self.query.each {
+                Some(_) => reads.apart(|own| self.field(index, row, &bindings, own)).0,
+                None => self.field(index, row, &bindings, reads),
+            };
+            match told {
                 Ok(value) => computed.push((self.fields[index].0, Some(value))),
                 Err(Unready::Failed(error @ QueryError::Template { .. })) => {
                     if !std::mem::replace(&mut self.told, true) {
                         let key = self.query.key.as_ref().and_then(|key| row.get(key)?.as_str());
                         tracing::warn!("record `{}` lacks a field: {error}", escape(key.unwrap_or("?")));
                     }
+                    computed.push((self.fields[index].0, None));
+                }
+                // what cannot be told of this one is left out
+                Err(Unready::Failed(error)) if self.query.each.is_some() && error.is_an_answer() => {
+                    computed.push((self.fields[index].0, None));
+                }
+                // what is asked for each record was asked for one already
+                Err(Unready::Wanted) if is_sample && reads.manner.samples && self.query.each.is_some() => {
                     computed.push((self.fields[index].0, None));
                 }
                 Err(unready) => return Err(unready),
@@ -83,7 +109,7 @@ impl Queries {
             fields.push((name.as_str(), compiled));
         }
         let making = self.making(query, bindings, reads)?;
-        Ok(FieldComputation { queries: self, query, fields, bindings, told: false, making })
+        Ok(FieldComputation { queries: self, query, fields, bindings, told: false, sampled: false, making })
     }
 
     /// A result with the query's computed fields: of each record, if it is a list of them.
@@ -217,3 +243,7 @@ fn before_own(computed: Vec<(&str, Option<Value>)>, record: &Value, shapes: &mut
     }
     fields.finish(shapes)
 }
+
+#[cfg(test)]
+#[path = "fields_tests.rs"]
+mod tests;

@@ -43,6 +43,17 @@ pub enum Reply {
     Content(Result<Content, OriginError>),
 }
 
+impl Reply {
+    /// How much came, in bytes.
+    pub fn size(&self) -> usize {
+        match self {
+            Reply::Answer(Ok(answer)) => answer.size(),
+            Reply::Content(Ok(content)) => content.bytes.len(),
+            Reply::Answer(Err(_)) | Reply::Content(Err(_)) => 0,
+        }
+    }
+}
+
 impl Queries {
     /// What asks a query, for these records.
     ///
@@ -115,7 +126,7 @@ impl Queries {
                     let reply = Reply::Content(self.origins.ask(request, deadline).await);
                     Told { reply, asked, session: Some(BESIDE) }
                 };
-                Some(self.beside.ask(inquiry, urgency, send).await)
+                Some(self.beside_of(id).ask(inquiry, urgency, send).await)
             }
         }
     }

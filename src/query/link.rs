@@ -21,6 +21,8 @@ pub struct Connection {
     pub server: Arc<dyn Server>,
     /// The questions on their way to it.
     pub asking: Asking,
+    /// Those to files, programs and URLs that are asked for this server alone: a slow one is in nobody's way.
+    pub beside: Asking,
     /// What passed over it.
     pub(super) traffic: Traffic,
     /// Its events, for one model after the other.
@@ -34,8 +36,8 @@ pub struct Connection {
 impl Connection {
     /// To a server that nothing was asked yet.
     pub fn new(server: Arc<dyn Server>) -> Connection {
-        let (asking, traffic, incoming, early, link) = Default::default();
-        Connection { server, asking, traffic, incoming, early, link, first_session: 0 }
+        let (asking, beside, traffic, incoming, early, link) = Default::default();
+        Connection { server, asking, beside, traffic, incoming, early, link, first_session: 0 }
     }
 
     /// To a server that takes the place of this one's: no session of it is one of this one's.
@@ -126,6 +128,11 @@ impl Queries {
     /// The connection that a query asks over; none if there is none, or if it is no server's own.
     pub(super) fn connection_of(&self, id: QueryId) -> Option<&Arc<Connection>> {
         self.connections.get(self.model().query(id).server?.0)
+    }
+
+    /// The questions on their way to what is beside the servers, for a query.
+    pub(super) fn beside_of(&self, id: QueryId) -> &Asking {
+        self.connection_of(id).map_or(&*self.beside, |connection| &connection.beside)
     }
 
     /// The connection that a query asks over, as it is now.

@@ -39,7 +39,7 @@ pub struct Queries {
     states: Vec<Arc<QueryState>>,
     pub(super) agenda: Arc<Agenda>,
     pub(super) origins: Arc<dyn Origins>,
-    /// What is asked of these.
+    /// What is asked of these for no server alone.
     pub(super) beside: Arc<Asking>,
     pub(super) counters: Arc<Counters>,
 }

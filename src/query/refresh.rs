@@ -13,6 +13,7 @@ use super::asking::Urgency;
 use super::cell::{Cell, FAILURE_LIVES};
 use super::dependents::Dependent;
 use super::inquiry::Inquiry;
+use super::link::Connection;
 use super::queries::Queries;
 use super::reads::{Manner, Reads, Unready};
 use super::table::Table;
@@ -82,7 +83,8 @@ impl Queries {
             !self.table(id).is_asking() && !self.cells(id).iter().any(|cell| cell.is_refreshing())
         };
         let mut connections = self.connections.iter();
-        connections.all(|one| one.early.load(Ordering::Relaxed) == 0 && one.asking.is_idle())
+        let is_idle = |one: &Connection| one.asking.is_idle() && one.beside.is_idle();
+        connections.all(|one| one.early.load(Ordering::Relaxed) == 0 && is_idle(one))
             && self.agenda.is_empty()
             && self.beside.is_idle()
             && (0..self.model().queries.len()).all(is_still)
@@ -130,7 +132,7 @@ impl Queries {
         tokio::spawn(async move {
             tokio::time::sleep(cell.rest()).await;
             let turn = match (&cell.inquiry, queries.connection_of(cell.query)) {
-                (Inquiry::Request(_), _) => queries.beside.turn().await,
+                (Inquiry::Request(_), _) => queries.beside_of(cell.query).turn().await,
                 (Inquiry::Action(_), Some(connection)) => connection.asking.turn().await,
                 (Inquiry::Action(_), None) => None,
             };

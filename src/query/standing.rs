@@ -143,7 +143,9 @@ impl Queries {
     pub fn counters(&self) -> Vec<(&'static str, u64)> {
         let events = self.counters.events.load(Ordering::Relaxed);
         let sent = self.connections.iter().map(|connection| connection.asking.sent()).sum();
-        vec![("ami_actions", sent), ("ami_events", events), ("other_questions", self.beside.sent())]
+        let beside = self.connections.iter().map(|connection| connection.beside.sent()).sum::<u64>();
+        let beside = self.beside.sent() + beside;
+        vec![("ami_actions", sent), ("ami_events", events), ("other_questions", beside)]
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
@@ -134,6 +134,12 @@ impl Alive {
     /// The server's last answer to a control file's input; none before the first.
     pub fn last_answer(&self, node: &Node) -> Option<LastAnswer> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).get(node).cloned()
+    }
+
+    /// The longest that an input takes: what it is made from, and the server's answer to it.
+    pub fn deadline(&self, node: &Node) -> Duration {
+        let timeout = self.entry(node, |entry| entry.write.as_ref().map(|write| write.timeout));
+        self.tree().deadline() + timeout.flatten().unwrap_or_default()
     }
 
     /// Does what an input to a control file asks for, and waits for the answer.

@@ -18,7 +18,7 @@ const RUN: [&str; 6] = [
 ];
 
 /// Examples that are tested otherwise, or cannot be: the page, what stands behind the fence, and why.
-const ELSEWHERE: [(&str, &str, &str); 16] = [
+const ELSEWHERE: [(&str, &str, &str); 17] = [
     ("README.md", "sh", "cargo and the tests themselves: they run already"),
     ("docs/architecture.md", "", "drawings"),
     ("docs/cookbook.md", "sh", "how each recipe is begun, with a secret left out"),
@@ -35,6 +35,7 @@ const ELSEWHERE: [(&str, &str, &str); 16] = [
     ("docs/tree-language.md", "report", "tests/language/documentation.rs"),
     ("docs/tree-language.md", "toml fragment", "it includes files that are not there"),
     ("docs/tree.md", "sh", "tests/real_asterisk/calls/control.rs"),
+    ("docs/tree.md", "toml fragment", "tests/real_asterisk/who/realtime.rs"),
 ];
 
 /// The errnos that a mount gives.

@@ -11,7 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// What each path answers: a status and a body.
+/// What each path answers: a status and a body; with a status of 0, nothing until it answers something else.
 type Answers = HashMap<String, (u16, String)>;
 
 /// A server that answers from a table; `404` to what it does not know, nothing while it is silent.
@@ -107,8 +107,14 @@ fn answer(
     while silent.load(Ordering::Relaxed) {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    let known = answers.lock().unwrap_or_else(PoisonError::into_inner).get(&path).cloned();
-    let (status, body) = known.unwrap_or((404, String::new()));
+    let known = || {
+        let known = answers.lock().unwrap_or_else(PoisonError::into_inner).get(&path).cloned();
+        known.unwrap_or((404, String::new()))
+    };
+    while known().0 == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let (status, body) = known();
     let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     // whoever asked may have gone
     let _ = stream.write_all(format!("{head}{body}").as_bytes()).and_then(|()| stream.flush());

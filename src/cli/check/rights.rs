@@ -7,7 +7,7 @@ use crate::ami::Answer;
 /// What is known without asking. `Action: ListCommands` of Asterisk 13 and 22 says so, by the
 /// authority each registers with (`main/manager.c`, `channels/chan_sip.c`, `channels/chan_iax2.c`,
 /// `res/res_pjsip/*.c`, `apps/*.c`, `res/*.c`). One of the classes is enough; none means that none is needed.
-const ACTIONS: [(&str, &[&str]); 52] = [
+const ACTIONS: [(&str, &[&str]); 53] = [
     ("BridgeList", &[]),
     ("Command", &["command"]),
     ("ConfbridgeList", &["reporting"]),
@@ -17,6 +17,7 @@ const ACTIONS: [(&str, &[&str]); 52] = [
     ("CoreSettings", &["system", "reporting"]),
     ("CoreShowChannels", &["system", "reporting"]),
     ("CoreStatus", &["system", "reporting"]),
+    ("DAHDIShowChannels", &[]),
     ("DataGet", &[]),
     ("DBDel", &["system"]),
     ("DBGet", &["system", "reporting"]),
@@ -77,6 +78,8 @@ const EVENTS: [(&str, &[&str]); 8] = [
             "fullybooted",
             "shutdown",
             "alarm",
+            "alarmclear",
+            "dndstate",
         ],
     ),
     (

@@ -116,10 +116,8 @@ fn write_all(texts: &Receiver<Text>, place: &mut impl Write, counted: &impl Fn()
             job();
         }
         lost += text.lost;
-        if lost > 0 {
-            if place.write_all(gap(lost).as_bytes()).is_ok() {
-                lost = 0;
-            }
+        if lost > 0 && place.write_all(gap(lost).as_bytes()).is_ok() {
+            lost = 0;
         }
         if place.write_all(&text.bytes).is_err() {
             lost += lines(&text.bytes);

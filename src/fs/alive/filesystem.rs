@@ -5,7 +5,7 @@ use std::io::Error;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use fuser::{
@@ -14,11 +14,11 @@ use fuser::{
     ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyOpen, ReplyPoll, ReplyStatfs,
     ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
-use tokio::runtime::Handle;
 
 use super::handles::{Open, OpenControl};
 use super::inodes::Shown;
 use super::requests::{Requests, caller};
+use crate::fs::deadlines::Deadlines;
 use crate::fs::errno::write_errno;
 use crate::fs::shared::{BLOCK, GENERATION};
 use crate::parse::text;
@@ -33,9 +33,9 @@ pub struct AliveFilesystem {
 }
 
 impl AliveFilesystem {
-    /// The filesystem of the directory `root`; what has to wait is answered on `runtime`.
-    pub fn new(alive: Arc<Alive>, root: Node, runtime: Handle) -> AliveFilesystem {
-        AliveFilesystem { requests: Arc::new(Requests::new(alive, root, runtime)) }
+    /// The filesystem of the directory `root`; what has to wait is answered by its deadline.
+    pub fn new(alive: Arc<Alive>, root: Node, deadlines: Arc<Deadlines>) -> AliveFilesystem {
+        AliveFilesystem { requests: Arc::new(Requests::new(alive, root, deadlines)) }
     }
 
     fn reply_attributes(&self, request: &Request, number: INodeNo, reply: ReplyAttr) {
@@ -219,9 +219,10 @@ impl Filesystem for AliveFilesystem {
             return reply.error(error);
         }
         let (requests, uid, pid) = (Arc::clone(&self.requests), request.uid(), request.pid());
-        let (input, open) = (Bytes::copy_from_slice(input), Arc::clone(&open));
-        self.requests.runtime.spawn(async move {
-            let Open::Control(control) = &*open else { return };
+        let (input, writing) = (Bytes::copy_from_slice(input), Arc::clone(&open));
+        let (written, deadline) = (input.clone(), Instant::now() + requests.alive.deadline(&control.node));
+        let work = async move {
+            let Open::Control(control) = &*writing else { return Some(Errno::EBADF) };
             let done = requests.alive.write(&control.node, &input).await;
             let place = requests.alive.place(&control.node);
             let refusal = done.as_ref().err().map(write_errno);
@@ -238,8 +239,14 @@ impl Filesystem for AliveFilesystem {
             {
                 control.show(answer.text);
             }
-            let length = input.len() as u32;
-            control.note(input, refusal);
+            refusal
+        };
+        self.requests.deadlines.answer(deadline, work, move |refusal| {
+            let Open::Control(control) = &*open else { return };
+            // it may have been done, or be done yet
+            let refusal = refusal.unwrap_or(Some(Errno::ETIMEDOUT));
+            let length = written.len() as u32;
+            control.note(written, refusal);
             match refusal {
                 None => reply.written(length),
                 Some(error) => reply.error(error),

@@ -1,16 +1,16 @@
 //! What requests share, and what they are answered from.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use fuser::{Errno, FileAttr, FileType, INodeNo, Request};
-use tokio::runtime::Handle;
 
 use super::handles::Handles;
 use super::inodes::{Inodes, Shown};
+use crate::fs::deadlines::Deadlines;
 use crate::fs::errno::errno;
-use crate::fs::shared::BLOCK;
+use crate::fs::shared::{BLOCK, guarded};
 use crate::parse::text;
 use crate::query::{Caller, Manner, QueryError, Reads};
 use crate::tree::{Alive, Kind, Node, Step, Tree, TreeError};
@@ -18,7 +18,7 @@ use crate::tree::{Alive, Kind, Node, Step, Tree, TreeError};
 /// What requests share, wherever they are answered.
 pub struct Requests {
     pub alive: Arc<Alive>,
-    pub runtime: Handle,
+    pub deadlines: Arc<Deadlines>,
     pub handles: Handles,
     inodes: Mutex<Inodes>,
     owner: (u32, u32),
@@ -34,10 +34,10 @@ pub struct Found {
 
 impl Requests {
     /// Requests for the directory `root`.
-    pub fn new(alive: Arc<Alive>, root: Node, runtime: Handle) -> Requests {
+    pub fn new(alive: Arc<Alive>, root: Node, deadlines: Arc<Deadlines>) -> Requests {
         Requests {
             alive,
-            runtime,
+            deadlines,
             handles: Handles::default(),
             inodes: Mutex::new(Inodes::new(root)),
             owner: (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw()),
@@ -73,15 +73,20 @@ impl Requests {
             }
             errno(error)
         };
-        match compute(self, &Reads::new(Manner::of_reader())) {
+        let asked = Instant::now();
+        match guarded(|| compute(self, &Reads::new(Manner::of_reader()))) {
             Ok(value) => reply(self, Ok(value)),
             Err(Step::Failed(error)) => reply(self, Err(told(&error))),
             Err(Step::Wanted) => {
-                let requests = Arc::clone(self);
-                self.runtime.spawn(async move {
-                    let settled = requests.tree().settle(|reads| compute(&requests, reads)).await;
-                    reply(&requests, settled.map_err(|error| told(&error)));
-                });
+                let (requests, replying) = (Arc::clone(self), Arc::clone(self));
+                self.deadlines.answer(
+                    asked + self.tree().deadline(),
+                    async move { requests.tree().settle(|reads| guarded(|| compute(&requests, reads))).await },
+                    move |settled| {
+                        let settled = settled.ok_or(Errno::ETIMEDOUT);
+                        reply(&replying, settled.and_then(|settled| settled.map_err(|error| told(&error))));
+                    },
+                );
             }
         }
     }

@@ -12,26 +12,35 @@ use crate::language::model::{QueryId, Question, Variable};
 pub struct QueryGraph {
     queries: Vec<BTreeSet<usize>>,
     variables: Vec<BTreeSet<String>>,
+    /// Of those queries, the ones that are read for each record of a path variable that is set there.
+    within: Vec<BTreeSet<usize>>,
 }
 
 impl QueryGraph {
     /// What the noted reads, and `any`, say.
     pub fn new(loader: &Loader, reads: &[NamesRead], bindings: &BTreeSet<&str>) -> QueryGraph {
         let count = loader.queries.len();
-        let mut graph =
-            QueryGraph { queries: vec![BTreeSet::new(); count], variables: vec![BTreeSet::new(); count] };
+        let (queries, within) = (vec![BTreeSet::new(); count], vec![BTreeSet::new(); count]);
+        let mut graph = QueryGraph { queries, within, variables: vec![BTreeSet::new(); count] };
+        let mut whole = vec![BTreeSet::new(); count];
         for read in reads {
             let Some(QueryId(query)) = read.query else { continue };
+            let set = loader.set_in_fields(read);
             for name in &read.names {
                 if bindings.contains(name.as_str()) && loader.query_names.contains_key(name) {
                     continue; // reported where it is declared: which of the two is meant cannot be said
                 }
                 if let Some(QueryId(other)) = loader.query_names.get(name) {
                     graph.queries[query].insert(*other);
-                } else if bindings.contains(name.as_str()) {
+                    let within = if set.is_some() { &mut graph.within } else { &mut whole };
+                    within[query].insert(*other);
+                } else if set != Some(name) && bindings.contains(name.as_str()) {
                     graph.variables[query].insert(name.clone());
                 }
             }
+        }
+        for (within, whole) in graph.within.iter_mut().zip(&whole) {
+            within.retain(|query| !whole.contains(query));
         }
         for (index, query) in loader.queries.iter().enumerate() {
             match query.as_ref().map(|query| &query.question) {
@@ -72,7 +81,7 @@ impl QueryGraph {
                 queries[query].extend(loader.read_of_servers(read));
             }
         }
-        QueryGraph { queries, variables: Vec::new() }
+        QueryGraph { queries, variables: Vec::new(), within: Vec::new() }
     }
 
     /// The queries that one reads.
@@ -155,14 +164,19 @@ impl QueryGraph {
     }
 
     /// The path variables of each query, those of the queries it reads included.
-    pub fn parameters(&self) -> Vec<BTreeSet<String>> {
+    pub fn parameters(&self, loader: &Loader) -> Vec<BTreeSet<String>> {
         let mut all = self.variables.clone();
+        let set = |index: usize| loader.queries[index].as_ref().and_then(|query| query.each.as_ref());
         let mut changed = true;
         while changed {
             changed = false;
             for index in 0..all.len() {
                 let mut merged = all[index].clone();
-                self.queries[index].iter().for_each(|other| merged.extend(all[*other].iter().cloned()));
+                for other in &self.queries[index] {
+                    let set = set(index).filter(|_| self.within[index].contains(other));
+                    let own = |name: &&String| set.is_none_or(|set| set.binding != **name);
+                    merged.extend(all[*other].iter().filter(own).cloned());
+                }
                 changed |= merged.len() > all[index].len();
                 all[index] = merged;
             }

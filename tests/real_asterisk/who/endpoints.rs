@@ -26,7 +26,7 @@ fn registrar(server: &Asterisk, version: Version) -> SocketAddr {
 }
 
 /// `ParameterName : ParameterValue` of a `pjsip show …`.
-fn parameters(server: &Asterisk, command: &str) -> BTreeMap<String, String> {
+pub(super) fn parameters(server: &Asterisk, command: &str) -> BTreeMap<String, String> {
     let printed = server.cli(command);
     let pairs = printed.lines().skip_while(|line| !line.contains("ParameterName")).skip(2);
     let pairs = pairs.filter_map(|line| line.split_once(':'));

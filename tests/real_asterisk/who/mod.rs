@@ -2,6 +2,9 @@
 
 mod endpoints;
 mod peers;
+mod phones;
+mod realtime;
+mod sorted;
 mod system;
 
 use std::collections::BTreeSet;
