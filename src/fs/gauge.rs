@@ -14,7 +14,7 @@ pub struct Gauge(pub(super) Weak<Shared>);
 pub struct Measured {
     /// The tree that is mounted.
     pub tree: Arc<Tree>,
-    /// The kinds of requests of the kernel, with how many came, and how long those took that are answered.
+    /// The kinds of requests of the kernel, with how many came, and how long those took that were timed.
     pub requests: Vec<(&'static str, u64, Distribution)>,
     /// Contents that were rendered for requests.
     pub renders: u64,

@@ -215,7 +215,11 @@ impl Mount {
         let counts = self.requests.iter().map(|(kind, count, _)| ([("kind", *kind)], *count as f64));
         families.counters(("astfs_fuse_requests", None), "Requests of the kernel", counts)?;
         let took = self.requests.iter().map(|(kind, _, took)| ([("kind", *kind)], took.clone()));
-        families.durations("astfs_fuse_request_duration", "How long answered requests took", took)?;
+        families.durations(
+            "astfs_fuse_request_duration",
+            "How long requests took that were timed, one in eight of a kind",
+            took,
+        )?;
         for (name, help, count) in self.counts {
             families.counters((&format!("astfs_{name}"), None), help, [(UNLABELLED, count as f64)])?;
         }
