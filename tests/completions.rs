@@ -95,7 +95,8 @@ fn there_is_a_manual_page_for_each_command_that_says_what_its_help_says() {
     for command in commands() {
         let path = out.join(format!("astfs-{command}.1"));
         let page = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert!(main.contains(&format!("astfs\\-{command}(1)")), "{command} is not on the main page");
+        let listed = format!("astfs-{command}(1)").replace('-', "\\-");
+        assert!(main.contains(&listed), "{command} is not on the main page");
         let help = text(&astfs(&[&command, "--help"]));
         for option in help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2) {
             let option = option.trim_end_matches(|last: char| !last.is_alphanumeric()).replace('-', "\\-");

@@ -204,15 +204,24 @@ impl Cell {
         }
     }
 
+    /// Whether it was answered when it was last asked.
+    pub fn is_answered(&self) -> bool {
+        let state = self.state();
+        state.good.is_some() && state.failure.is_none()
+    }
+
     /// When the latest answer was asked for.
     pub fn asked(&self) -> Option<Instant> {
         self.state().good.as_ref().map(|good| good.asked)
     }
 
-    /// Whether an event has said that something else is true now.
+    /// Whether an event has said that something else is true now, and nobody has asked since: or asked in vain, unless
+    /// the server cannot tell it at all.
     pub fn is_invalidated(&self) -> bool {
         let state = self.state();
-        state.invalidated.is_some_and(|at| state.good.as_ref().is_none_or(|good| good.asked <= at))
+        let lasting = state.failure.as_ref().filter(|failure| failure.error.lasts());
+        let asked = state.good.as_ref().map(|good| good.asked).max(lasting.map(|failure| failure.asked));
+        state.invalidated.is_some_and(|at| asked.is_none_or(|asked| asked <= at))
     }
 
     /// Notes that something else is true since that moment.

@@ -150,6 +150,10 @@ impl Queries {
         let (query, home) = (self.model().query(id), self.home(id));
         let reads = Reads::new(Manner { eager: true, ..Manner::of_reader() });
         let list = self.known_cell(id, &self.inquiry(query, &home, &reads).ok()?)?;
+        // what a server could not tell just now, or never can, is not asked for again and again
+        if !list.is_answered() {
+            return None;
+        }
         let now = Instant::now();
         {
             let mut state = table.state();
@@ -160,7 +164,7 @@ impl Queries {
             state.together = Some(now);
         }
         list.invalidate(now);
-        // it is lacking now; unless it has just failed: then those that can be asked for alone are
+        // it is lacking now
         let _ = self.answer(id, query, &home, &reads);
         reads.wanted().pop()
     }

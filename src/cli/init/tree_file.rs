@@ -8,9 +8,9 @@ use crate::cli::demo::SHIPPED;
 
 const GENERAL: &str = include_str!("general.toml");
 const PJSIP: &str = include_str!("pjsip.toml");
-/// Where a part of the shipped tree begins, behind what it says of itself.
 /// What is said of a connection that leaves the machine.
 const UNENCRYPTED: &str = "tls     = false    # true needs tlsenable in manager.conf\n";
+/// Where a part of the shipped tree begins, behind what it says of itself.
 const FIRST_HEADING: &str = "# ----";
 const TREE: &str = "[tree]\n";
 
@@ -48,6 +48,9 @@ impl Part {
 pub fn compose(machine: &Machine, connection: &Connection<'_>) -> String {
     let drivers = machine.drivers_to_show();
     let mut parts = vec![Part::of(GENERAL)];
+    if drivers.iter().any(|driver| matches!(driver, Driver::Sip | Driver::Iax2)) {
+        parts.push(Part::shipped("realtime"));
+    }
     for driver in &drivers {
         parts.push(match driver {
             Driver::Sip => Part::shipped("sip"),
