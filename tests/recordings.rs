@@ -6,7 +6,7 @@
 mod going_on;
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use astfs::simulator::{Content, Version};
@@ -57,7 +57,8 @@ const OF_ONE_FIELD: [(&str, &str); 12] = [
     ("username", "username"),
 ];
 /// What stands beside the peers.
-const BESIDE_SIP_PEERS: [&str; 5] = ["_by_context", "_offline", "_online", "_realtime", "_unreachable"];
+const BESIDE_SIP_PEERS: [&str; 6] =
+    ["_by_codec", "_by_context", "_offline", "_online", "_realtime", "_unreachable"];
 /// Where records of each type stand.
 const SIP_TYPES: [(&str, &str); 3] =
     [("peers/sip", "peer"), ("users/sipfriends", "friend"), ("users/sipusers", "user")];
@@ -113,20 +114,8 @@ fn check_sip(seen: &Walk, peers: &[Record]) {
         expected.sort();
         assert_eq!(names(seen, directory), expected, "{directory}");
 
-        let contexts: BTreeSet<String> = of_kind.iter().map(|peer| peer.text("context")).collect();
-        assert_eq!(
-            names(seen, &format!("{directory}/_by_context")),
-            contexts.iter().filter(|context| !context.is_empty()).cloned().collect::<Vec<_>>()
-        );
-        for context in contexts {
-            let there = of_kind.iter().filter(|peer| peer.text("context") == context);
-            let mut expected: Vec<String> = there.map(|peer| file_name(&peer.text("name"))).collect();
-            expected.sort();
-            // there a peer is not beside the directories of states
-            let expected = expected.iter().map(|name| name.replace("_online~2", "_online"));
-            let below = format!("{directory}/_by_context/{context}");
-            assert_eq!(names(seen, &below), expected.collect::<Vec<_>>(), "{below}");
-        }
+        check_groups(seen, &format!("{directory}/_by_context"), &of_kind, |peer| vec![peer.text("context")]);
+        check_groups(seen, &format!("{directory}/_by_codec"), &of_kind, Record::codecs);
         let realtime = of_kind.iter().filter(|peer| peer.text("is_realtime") == "True");
         let mut expected: Vec<String> = realtime.map(|peer| file_name(&peer.text("name"))).collect();
         expected.sort();
@@ -147,6 +136,23 @@ fn check_sip(seen: &Walk, peers: &[Record]) {
         for peer in of_kind {
             check_files(seen, &format!("{directory}/{}", file_name(&peer.text("name"))), peer);
         }
+    }
+}
+
+/// A directory for each group, with the records that are in it.
+fn check_groups(seen: &Walk, directory: &str, records: &[&Record], groups: impl Fn(&Record) -> Vec<String>) {
+    let mut expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for record in records {
+        // there a peer is not beside the directories of states
+        let name = file_name(&record.text("name")).replace("_online~2", "_online");
+        for group in groups(record).into_iter().filter(|group| !group.is_empty()) {
+            expected.entry(group).or_default().insert(name.clone());
+        }
+    }
+    assert_eq!(names(seen, directory), expected.keys().cloned().collect::<Vec<_>>(), "{directory}");
+    for (group, records) in expected {
+        let below = format!("{directory}/{group}");
+        assert_eq!(names(seen, &below), records.into_iter().collect::<Vec<_>>(), "{below}");
     }
 }
 
@@ -197,6 +203,9 @@ fn check_iax(seen: &Walk, directory: &str, recorded: &[Record]) {
     let mut expected: Vec<String> = recorded.iter().map(|record| record.text("name")).collect();
     expected.extend(recorded.iter().map(|record| record.text("name") + ".json"));
     let is_of_peers = directory.starts_with("peers");
+    expected.push("_by_context".to_owned());
+    let all: Vec<&Record> = recorded.iter().collect();
+    check_groups(seen, &format!("{directory}/_by_context"), &all, |one| vec![one.text("context")]);
     if is_of_peers {
         expected.extend(["_offline", "_online", "_unreachable"].map(str::to_owned));
     }
@@ -217,7 +226,7 @@ fn check_iax(seen: &Walk, directory: &str, recorded: &[Record]) {
 /// The whole tree of Asterisk 13, from the recorded answers.
 fn check_13(seen: &Walk, sip: &str) {
     assert_eq!(link(seen, "config"), "/etc/asterisk");
-    assert_eq!(names(seen, "peers"), ["iax2", "sip"]);
+    assert_eq!(names(seen, "peers"), ["iax2", "mgcp", "sip", "skinny", "unistim"]);
     assert_eq!(names(seen, "users"), ["iax2", "sipfriends", "sipusers"]);
     check_sip(seen, &records(&recorded_answer(sip)));
     check_iax(seen, "peers/iax2", &records(&recorded_answer("13/cmd_data_iax2_peers.txt")));
