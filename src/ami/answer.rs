@@ -178,18 +178,12 @@ impl Assembly {
             self.bytes += event.as_bytes().len();
             self.items.push(event);
         } else {
-            self.items = Vec::new();
+            (self.items, self.bytes) = (Vec::new(), 0);
         }
         None
     }
 
-    /// Whether no item is kept.
-    #[cfg(test)]
-    pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
-    /// How long the items are together that came so far, in bytes.
+    /// How long the items are together that are kept so far, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -34,7 +34,7 @@ const UNSENT_LIMIT: usize = 64 << 10;
 const BANNER_LIMIT: usize = 256;
 
 /// With so many questions unanswered, those that nobody waits for any more included, the server has lost its way.
-const UNANSWERED: usize = 4096;
+pub(super) const UNANSWERED: usize = 4096;
 
 /// How long the server may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);

@@ -2,13 +2,15 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::check::Format;
 use super::running::Running;
 use super::{CliError, Exit, terminal};
-use crate::tree::{BoundsHit, QueryStands, STANDING, ServerStands, Stands};
+use crate::query::Bounds;
+use crate::tree::{QueryStands, STANDING, ServerStands, Stands, age_text};
 
 const AFTER_HELP: &str = "\
 Queries are listed that fail, or of which answers are in use that are not fresh for another reason than their age;
@@ -57,8 +59,7 @@ fn text(stands: &Stands, all: bool) -> String {
         asked,
         stands.queries.len()
     );
-    let BoundsHit { events_lost, templates_stopped, event_logs_rotated, event_log_lines_lost } =
-        stands.bounds;
+    let Bounds { events_lost, templates_stopped, event_logs_rotated, event_log_lines_lost } = stands.bounds;
     let bounds = [
         (events_lost, "events not looked at"),
         (templates_stopped, "templates stopped"),
@@ -111,13 +112,8 @@ fn query(query: &QueryStands) -> [String; 8] {
     ]
 }
 
-/// Seconds for people.
-pub fn time(seconds: f64) -> String {
-    match seconds as u64 {
-        0..100 => format!("{seconds:.1}s"),
-        whole @ 100..6000 => format!("{}m{:02}s", whole / 60, whole % 60),
-        whole => format!("{}h{:02}m", whole / 3600, whole / 60 % 60),
-    }
+fn time(seconds: f64) -> String {
+    age_text(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
 /// Lines of as many columns, each as wide as its widest cell; what a server said stays within its line.

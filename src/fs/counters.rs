@@ -23,8 +23,9 @@ pub enum Request {
     Other,
 }
 
-/// What the kinds are called.
-const KINDS: [&str; 6] = ["lookup", "getattr", "readlink", "read", "readdir", "other"];
+/// What the counts of the kinds are called.
+const KINDS: [&str; 6] =
+    ["fuse_lookup", "fuse_getattr", "fuse_readlink", "fuse_read", "fuse_readdir", "fuse_other"];
 
 /// Counts since the mount began.
 #[derive(Debug, Default)]
@@ -80,16 +81,15 @@ impl Counters {
     pub fn by_kind(&self) -> Vec<(&'static str, u64, Distribution)> {
         let counts = self.requests.iter().map(|count| count.load(Ordering::Relaxed));
         let took = self.took.iter().map(Durations::so_far);
-        KINDS.into_iter().zip(counts).zip(took).map(|((kind, count), took)| (kind, count, took)).collect()
+        let kinds = KINDS.map(|kind| kind.trim_start_matches("fuse_")).into_iter();
+        kinds.zip(counts).zip(took).map(|((kind, count), took)| (kind, count, took)).collect()
     }
 
     /// The counts by their names.
     pub fn all(&self) -> Vec<(&'static str, u64)> {
-        const NAMES: [&str; 6] =
-            ["fuse_lookup", "fuse_getattr", "fuse_readlink", "fuse_read", "fuse_readdir", "fuse_other"];
         let counts: Vec<u64> = self.requests.iter().map(|count| count.load(Ordering::Relaxed)).collect();
         let total = [("fuse_requests", counts.iter().sum())];
         let renders = [("renders", self.rendered())];
-        total.into_iter().chain(NAMES.into_iter().zip(counts)).chain(renders).collect()
+        total.into_iter().chain(KINDS.into_iter().zip(counts)).chain(renders).collect()
     }
 }

@@ -201,11 +201,9 @@ impl Mount {
         let failures = "Answers that were failures";
         families.counters(("astfs_query_failures", None), failures, each(|one| Some(one.failures as f64)))?;
         let failing = "Questions whose last answer was a failure, but for what this server cannot answer";
-        let failed = each(|one| Some(if one.instead { 0.0 } else { (one.failed - one.cannot) as f64 }));
-        families.gauges(("astfs_query_failing", None), failing, failed)?;
+        families.gauges(("astfs_query_failing", None), failing, each(|one| Some(one.failing() as f64)))?;
         let overdue = "Answers in use that are not fresh, for another reason than their age";
-        let stale = each(|one| Some(if one.instead { 0.0 } else { one.overdue as f64 }));
-        families.gauges(("astfs_query_stale", None), overdue, stale)?;
+        families.gauges(("astfs_query_stale", None), overdue, each(|one| Some(one.overdue() as f64)))?;
         let age = "Age of the oldest answer that is held";
         let oldest = each(|one| one.age.map(|age| age.as_secs_f64()));
         families.gauges(("astfs_query_oldest_answer_age", Some(Unit::Seconds)), age, oldest)
@@ -231,11 +229,11 @@ impl Mount {
     }
 
     fn bounds(&self, families: &mut Families<'_>) -> fmt::Result {
-        let Bounds { events_lost, templates_stopped, logs_rotated, log_lines_lost } = self.bounds;
+        let Bounds { events_lost, templates_stopped, event_logs_rotated, event_log_lines_lost } = self.bounds;
         let hit = [
             ("events", events_lost),
             ("template_steps", templates_stopped),
-            ("event_log", log_lines_lost),
+            ("event_log", event_log_lines_lost),
             ("log", self.log_lines.lost),
         ];
         let hit = hit.map(|(bound, count)| ([("bound", bound)], count as f64));
@@ -246,7 +244,11 @@ impl Mount {
         let count = self.log_lines.repeated as f64;
         families.counters(("astfs_log_lines_repeated", None), repeated, [(UNLABELLED, count)])?;
         let rotated = "Event logs that were full and begun anew";
-        families.counters(("astfs_event_log_rotations", None), rotated, [(UNLABELLED, logs_rotated as f64)])
+        families.counters(
+            ("astfs_event_log_rotations", None),
+            rotated,
+            [(UNLABELLED, event_logs_rotated as f64)],
+        )
     }
 
     fn process(&self, families: &mut Families<'_>) -> fmt::Result {

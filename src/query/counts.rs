@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::link::Connection;
 use super::queries::Queries;
 use crate::ami::{Action, Answer, AskError};
@@ -117,16 +119,16 @@ pub struct ServerTraffic {
 }
 
 /// How often a bound was reached, so that something was left out or begun anew.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Bounds {
     /// Events that came too fast to be looked at; everything was asked again.
     pub events_lost: u64,
     /// Templates and expressions that were stopped.
     pub templates_stopped: u64,
     /// Event logs that were full and begun anew.
-    pub logs_rotated: u64,
+    pub event_logs_rotated: u64,
     /// Lines for which an event log had no room.
-    pub log_lines_lost: u64,
+    pub event_log_lines_lost: u64,
 }
 
 impl Queries {
@@ -158,7 +160,8 @@ impl Queries {
 
     /// How many questions were asked beside the servers.
     pub fn asked_beside(&self) -> u64 {
-        self.beside.sent()
+        let of_servers = self.connections.iter().map(|connection| connection.beside.sent());
+        self.beside.sent() + of_servers.sum::<u64>()
     }
 
     /// How often bounds were reached.
@@ -168,8 +171,8 @@ impl Queries {
         Bounds {
             events_lost: count(events_lost),
             templates_stopped: count(stopped),
-            logs_rotated: count(logs_rotated),
-            log_lines_lost: count(log_lines_lost),
+            event_logs_rotated: count(logs_rotated),
+            event_log_lines_lost: count(log_lines_lost),
         }
     }
 }

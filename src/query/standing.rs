@@ -43,6 +43,16 @@ pub struct QueryStanding {
 }
 
 impl QueryStanding {
+    /// How many answers in use are overdue; what another query stands in for has none.
+    pub fn overdue(&self) -> usize {
+        if self.instead { 0 } else { self.overdue }
+    }
+
+    /// How many questions failed when they were last asked, though this server can answer them.
+    pub fn failing(&self) -> usize {
+        if self.instead { 0 } else { self.failed - self.cannot }
+    }
+
     /// The same in a word: `fresh`, `stale`, `failed`, `cannot` (this server cannot answer it), `instead`
     /// (it has no `data get`, and actions are asked instead) or `unasked`.
     pub fn word(&self) -> &'static str {
@@ -143,9 +153,7 @@ impl Queries {
     pub fn counters(&self) -> Vec<(&'static str, u64)> {
         let events = self.counters.events.load(Ordering::Relaxed);
         let sent = self.connections.iter().map(|connection| connection.asking.sent()).sum();
-        let beside = self.connections.iter().map(|connection| connection.beside.sent()).sum::<u64>();
-        let beside = self.beside.sent() + beside;
-        vec![("ami_actions", sent), ("ami_events", events), ("other_questions", beside)]
+        vec![("ami_actions", sent), ("ami_events", events), ("other_questions", self.asked_beside())]
     }
 }
 

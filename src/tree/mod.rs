@@ -30,8 +30,8 @@ pub use listing::{Listed, Listing};
 pub use lookup::Tree;
 pub use node::Node;
 pub use render::Rendered;
-pub use standing::{BoundsHit, QueryStands, ServerStands, Stands};
-pub use status::{LOG_LEVEL, Program, RELOAD, STANDING};
+pub use standing::{QueryStands, ServerStands, Stands};
+pub use status::{LOG_LEVEL, Program, RELOAD, STANDING, age_text};
 pub use succession::{Difference, Successor};
 
 #[cfg(test)]

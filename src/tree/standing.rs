@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::lookup::Tree;
-use crate::query::QueryStanding;
+use crate::query::{Bounds, QueryStanding};
 
 /// How everything stands. Times are in seconds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct Stands {
     /// The queries that ask something.
     pub queries: Vec<QueryStands>,
     /// How often a bound was reached.
-    pub bounds: BoundsHit,
+    pub bounds: Bounds,
 }
 
 /// How a server stands.
@@ -70,27 +70,14 @@ pub struct QueryStands {
     pub error: Option<String>,
 }
 
-/// How often a bound was reached.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct BoundsHit {
-    /// Events that came too fast to be looked at.
-    pub events_lost: u64,
-    /// Templates and expressions that took too many steps.
-    pub templates_stopped: u64,
-    /// Event logs that were full and begun anew.
-    pub event_logs_rotated: u64,
-    /// Lines for which an event log had no room.
-    pub event_log_lines_lost: u64,
-}
-
 impl QueryStands {
     fn of(standing: QueryStanding) -> QueryStands {
         QueryStands {
             state: standing.word().to_owned(),
             age: standing.age.map(|age| age.as_secs_f64()),
             questions: standing.questions,
-            overdue: if standing.instead { 0 } else { standing.overdue },
-            failing: if standing.instead { 0 } else { standing.failed - standing.cannot },
+            overdue: standing.overdue(),
+            failing: standing.failing(),
             asked: standing.asked,
             failures: standing.failures,
             error: standing.error,
@@ -115,7 +102,6 @@ impl Tree {
         });
         let servers: Vec<_> = servers.collect();
         let queries: Vec<_> = self.all_standings().into_iter().map(QueryStands::of).collect();
-        let bounds = self.queries().bounds();
         let path = self.queries().model().source.path();
         Stands {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -125,12 +111,7 @@ impl Tree {
                 && queries.iter().all(|query| query.overdue == 0 && query.failing == 0),
             servers,
             queries,
-            bounds: BoundsHit {
-                events_lost: bounds.events_lost,
-                templates_stopped: bounds.templates_stopped,
-                event_logs_rotated: bounds.logs_rotated,
-                event_log_lines_lost: bounds.log_lines_lost,
-            },
+            bounds: self.queries().bounds(),
         }
     }
 

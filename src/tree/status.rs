@@ -185,7 +185,7 @@ impl Tree {
         let width = standings.iter().map(|standing| standing.name.chars().count()).max().unwrap_or(0).max(5);
         let _ = writeln!(text, "{:width$}  {:7}  {:>9}  {:>9}  ERROR", "QUERY", "STATE", "AGE", "QUESTIONS");
         for standing in &standings {
-            let age = standing.age.map_or_else(|| "-".to_owned(), seconds);
+            let age = standing.age.map_or_else(|| "-".to_owned(), age_text);
             let error = standing.error.as_deref().unwrap_or_default();
             let line = format!(
                 "{:width$}  {:7}  {age:>9}  {:>9}  {error}",
@@ -224,7 +224,8 @@ fn state(standing: &QueryStanding) -> String {
     )
 }
 
-fn seconds(age: Duration) -> String {
+/// An age for people: `12.3s`, `4m05s`, `2h00m`.
+pub fn age_text(age: Duration) -> String {
     match age.as_secs() {
         0..100 => format!("{:.1}s", age.as_secs_f64()),
         whole @ 100..6000 => format!("{}m{:02}s", whole / 60, whole % 60),
