@@ -149,6 +149,16 @@ impl Simulator {
         self.change(self.shared.world.register(peer.as_ref()))
     }
 
+    /// Registers SIP peers as [`register`](Self::register) does, all before the first event is sent. Says how
+    /// many of them are in memory.
+    pub fn register_all(&self, peers: impl IntoIterator<Item: AsRef<[u8]>>) -> usize {
+        let events = peers.into_iter().filter_map(|peer| self.shared.world.register(peer.as_ref()));
+        let events: Vec<_> = events.collect();
+        let known = events.len();
+        self.shared.emit(events.into_iter().flatten());
+        known
+    }
+
     /// Lets a SIP peer's registration end, with the events of the real server. Says whether there is such
     /// a peer in memory.
     pub fn unregister(&self, peer: impl AsRef<[u8]>) -> bool {
