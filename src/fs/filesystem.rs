@@ -18,7 +18,7 @@ use super::listing_reply::ListingReply;
 use super::shared::{BLOCK, FOR_EVER, Shared};
 use crate::parse::text;
 use crate::query::{Manner, QueryError, Reads};
-use crate::tree::{Directory, Step, TreeError};
+use crate::tree::{Directory, Step, TreeError, Use};
 
 /// A tree as a filesystem.
 pub struct TreeFilesystem {
@@ -134,6 +134,7 @@ impl Filesystem for TreeFilesystem {
                 match found {
                     Ok((shown, content)) => {
                         if content.is_some() {
+                            shared.count(&shown.node, Use::Lookup);
                             shared.listers.looked_up(process, parent);
                         }
                         shared.reply_entry(&shown, content, reply);

@@ -22,7 +22,7 @@ use crate::fs::deadlines::Deadlines;
 use crate::fs::errno::write_errno;
 use crate::fs::shared::{BLOCK, GENERATION};
 use crate::parse::text;
-use crate::tree::{Alive, Node};
+use crate::tree::{Alive, Node, Use};
 
 /// The kernel remembers nothing.
 const NOT_REMEMBERED: Duration = Duration::ZERO;
@@ -70,6 +70,7 @@ impl Filesystem for AliveFilesystem {
             move |requests, reads| requests.find(&directory, &name, caller, reads),
             |requests, found| match found {
                 Ok(found) => {
+                    requests.count(&found.shown, Use::Lookup);
                     let number = requests.inodes().looked_up(&found.shown);
                     let attributes = requests.attributes(number, &found.shown, found.content.as_ref());
                     reply.entry(&NOT_REMEMBERED, &attributes, GENERATION);
@@ -139,6 +140,9 @@ impl Filesystem for AliveFilesystem {
             Ok(shown) => shown,
             Err(error) => return reply.error(error),
         };
+        if flags.acc_mode() != OpenAccMode::O_WRONLY {
+            self.requests.count(&shown, Use::Read);
+        }
         let alive = &self.requests.alive;
         let keep = |requests: &Requests, open, reply: ReplyOpen| {
             reply.opened(requests.handles.keep(open), FopenFlags::FOPEN_DIRECT_IO);
