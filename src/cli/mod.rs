@@ -184,6 +184,10 @@ pub fn run() -> ExitCode {
 
 /// Does what a command says, and tells what went wrong. The arguments are those that say the same.
 fn perform(cli: Cli, arguments: &[OsString]) -> Result<(), CliError> {
+    if matches!(cli.command, Command::Mount(_) | Command::Demo(_)) {
+        // where that fails, they end the program as they do others
+        let _ = mount::outlive_signals();
+    }
     // a thread of the log would keep it from that
     let entered = match &cli.command {
         Command::Mount(args) => args.enter_namespace(),
