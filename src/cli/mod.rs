@@ -33,6 +33,7 @@ mod service;
 mod status;
 mod terminal;
 mod test;
+mod top;
 mod tree;
 mod umount;
 mod watch;
@@ -91,6 +92,8 @@ enum Command {
     Reload(reload::ReloadArgs),
     /// Tell how a mount stands: its servers, and what is stale or fails
     Status(status::StatusArgs),
+    /// Show what a mount does, and what takes long, as it happens
+    Top(top::TopArgs),
     /// Tell how much a mount logs, or have it log more or less
     LogLevel(log_level::LogLevelArgs),
     /// Mount a simulated PBX, to look around without an Asterisk
@@ -208,6 +211,7 @@ fn perform(cli: Cli, arguments: &[OsString]) -> Result<(), CliError> {
         Command::Umount(args) => umount::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::LogLevel(args) => log_level::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),
