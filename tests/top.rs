@@ -121,7 +121,7 @@ fn on_a_terminal_it_draws_heeds_keys_and_gives_the_terminal_back() {
     top.await_text(PATIENCE, "peers/{peer}/state");
     top.await_text(PATIENCE, "requests/s");
     assert!(top.is_raw());
-    assert!(top.written().contains("\x1b[38;5;1m"), "what fails is red");
+    assert!(top.written().contains("\x1b[38;5;1;"), "what fails is red");
     // what happens shows by itself
     fs::read(mounted.join("peers.json")).expect("peers");
     server.unregister(&server.peer_names()[0]);
