@@ -17,8 +17,8 @@ use super::listing::{DOTS, Listing, file_type};
 use super::listing_reply::ListingReply;
 use super::shared::{BLOCK, FOR_EVER, Shared};
 use crate::parse::text;
-use crate::query::{Manner, QueryError, Reads};
-use crate::tree::{Directory, Step, TreeError};
+use crate::query::{Manner, Reads};
+use crate::tree::Directory;
 
 /// A tree as a filesystem.
 pub struct TreeFilesystem {
@@ -123,12 +123,8 @@ impl Filesystem for TreeFilesystem {
         self.shared.answer(
             "lookup",
             Some(parent),
-            move |shared, reads| match find(shared, reads) {
-                Err(Step::Wanted) if shared.late.knows(parent, &late) => {
-                    let seconds = shared.tree().deadline().as_secs_f32();
-                    Err(TreeError::from(QueryError::Late { seconds }).into())
-                }
-                found => found,
+            move |shared, reads| {
+                shared.late.found(parent, &late, shared.tree().deadline(), find(shared, reads))
             },
             move |shared, found| {
                 match found {
@@ -139,9 +135,7 @@ impl Filesystem for TreeFilesystem {
                         shared.reply_entry(&shown, content, reply);
                     }
                     Err(error) => {
-                        if i32::from(error) == i32::from(Errno::ETIMEDOUT) {
-                            shared.late.note(parent, looked_up, begun);
-                        }
+                        shared.late.note(parent, looked_up, begun, error);
                         reply.error(error);
                     }
                 }

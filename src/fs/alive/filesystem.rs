@@ -65,16 +65,23 @@ impl Filesystem for AliveFilesystem {
             Err(error) => return reply.error(error),
         };
         let (caller, name) = (caller(request), text::decode(name.as_bytes()).into_owned());
+        let (looked_up, begun) = (name.clone(), Instant::now());
         self.requests.answer(
             "lookup",
-            move |requests, reads| requests.find(&directory, &name, caller, reads),
-            |requests, found| match found {
+            move |requests, reads| {
+                let found = requests.find(&directory, &name, caller, reads);
+                requests.late.found(parent, &name, requests.tree().deadline(), found)
+            },
+            move |requests, found| match found {
                 Ok(found) => {
                     let number = requests.inodes().looked_up(&found.shown);
                     let attributes = requests.attributes(number, &found.shown, found.content.as_ref());
                     reply.entry(&NOT_REMEMBERED, &attributes, GENERATION);
                 }
-                Err(error) => reply.error(error),
+                Err(error) => {
+                    requests.late.note(parent, looked_up, begun, error);
+                    reply.error(error);
+                }
             },
         );
     }
