@@ -216,7 +216,7 @@ impl Connection {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), ConnectionError> {
         let mut watchdog = Watchdog::new(settings);
-        let mut in_doubt = false;
+        let (mut in_doubt, mut held_back) = (false, false);
         loop {
             self.take_messages(events)?;
             if self.decoder.in_doubt() && !in_doubt {
@@ -224,6 +224,11 @@ impl Connection {
                 self.ping();
             }
             in_doubt = self.decoder.in_doubt();
+            if self.pipeline.holds_back() && !held_back {
+                // The same of whether it was meant.
+                self.ping();
+            }
+            held_back = self.pipeline.holds_back();
             let (mut reader, mut writer) = split(&mut self.stream);
             self.decoder.buffer().reserve(READ_SIZE);
             tokio::select! {
@@ -264,6 +269,13 @@ impl Connection {
         while let Some(message) = self.decoder.next_message()? {
             match self.pipeline.take(message) {
                 Taken::Answer => {}
+                // A server that is up says so at the login. Until then it lacks actions and records that it will
+                // have, and no other event tells of these.
+                Taken::Event(event)
+                    if event.event() == Some(b"FullyBooted") && self.pipeline.has_answered() =>
+                {
+                    return Err(ConnectionError::StartedUp);
+                }
                 // That nobody listens is no failure.
                 Taken::Event(event) => drop(events.send(Arc::new(event))),
                 Taken::Stray(message) => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use astfs::simulator::{Content, Version};
 
-use super::PATIENCE;
+use super::{PATIENCE, a_while};
 use crate::support::mount::{Mounted, fuse_available};
 use crate::support::simulated::{Simulated, peers_and_users, shell_in, text};
 use crate::support::wait_until;
@@ -96,6 +96,11 @@ fn who_looks_again_at_what_has_not_changed_asks_nobody() {
         };
         programs.iter().for_each(|(script, allowed)| look(script, *allowed, &mut || shell(script)));
         look("reading all", 0, &mut || read_all(mounted.path(), &mut files));
+        let seconds = a_while(2).as_secs();
+        shell(&format!(
+            "end=$(($(date +%s) + {seconds})); while [ $(date +%s) -lt $end ]; do \
+             grep -r nothing-like-this . || test $? = 1; done"
+        ));
         assert_eq!(server.questions(), [""; 0], "{version:?}");
     }
 }
