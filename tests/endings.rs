@@ -138,9 +138,10 @@ fn a_daemon_whose_log_has_no_room_serves_and_ends_as_any_other() {
     assert!(!is_mounted(&mount_point));
 }
 
-/// Breaks the connection of a mount to the kernel, as an administrator can; says whether this machine lets us.
-fn break_connection(mounted: &Mounted) -> bool {
-    let device = fs::metadata(mounted.path()).expect("it is mounted").dev();
+/// Breaks the kernel's connection to what is mounted there, as an administrator can; says whether this machine
+/// lets us.
+fn break_connection(mount_point: &Path) -> bool {
+    let device = fs::metadata(mount_point).expect("it is mounted").dev();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut connections = Path::new("/sys/fs/fuse/connections").to_owned();
     let ours = |connections: &Path| connections.join(device.to_string()).join("abort");
@@ -166,12 +167,19 @@ fn a_mount_whose_connection_to_the_kernel_breaks_ends_with_status_5_and_can_be_m
     if !fuse_available() {
         return;
     }
+    for part in ["", "control"] {
+        ends_when_broken(part);
+    }
+}
+
+/// The tree's own connection, or that of a directory that is mounted in it, breaks.
+fn ends_when_broken(part: &str) {
     let server = Simulated::start(Content::generated(Version::Asterisk16, 3, 1));
     let tree = TreeFile::new(TREE);
     let mut broken = server.mount(&tree.path());
     let all = || fs::write(broken.join("control/show"), "x").is_ok() && mounts_at(broken.path()) == 3;
     assert!(wait_until(PATIENCE, all), "{}", broken.stderr());
-    if !break_connection(&broken) {
+    if !break_connection(&broken.join(part)) {
         return;
     }
     let status = broken.wait(PATIENCE).expect("it ends");

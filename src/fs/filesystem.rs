@@ -87,6 +87,12 @@ impl TreeFilesystem {
     }
 }
 
+/// Has the kernel tell a connection that was broken off, which ends the program with an error, from an unmount.
+pub fn tell_broken(config: &mut KernelConfig) {
+    // all that an older kernel does not tell apart is the exit status
+    let _ = config.add_capabilities(InitFlags::FUSE_ABORT_ERROR);
+}
+
 impl Filesystem for TreeFilesystem {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
         let wanted = [
@@ -102,6 +108,7 @@ impl Filesystem for TreeFilesystem {
                 tracing::info!("this kernel lacks {capability:?}: everything works, some of it slower");
             }
         }
+        tell_broken(config);
         Ok(())
     }
 

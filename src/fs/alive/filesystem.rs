@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use fuser::{
-    AccessFlags, BsdFileFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo, IoctlFlags, LockOwner,
+    AccessFlags, BsdFileFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo, IoctlFlags, KernelConfig, LockOwner,
     OpenAccMode, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags, ReplyAttr, ReplyCreate,
     ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyOpen, ReplyPoll, ReplyStatfs,
     ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
@@ -20,6 +20,7 @@ use super::inodes::Shown;
 use super::requests::{Requests, caller};
 use crate::fs::deadlines::Deadlines;
 use crate::fs::errno::write_errno;
+use crate::fs::filesystem::tell_broken;
 use crate::fs::shared::{BLOCK, GENERATION};
 use crate::parse::text;
 use crate::tree::{Alive, Node};
@@ -59,6 +60,11 @@ impl AliveFilesystem {
 }
 
 impl Filesystem for AliveFilesystem {
+    fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
+        tell_broken(config);
+        Ok(())
+    }
+
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let directory = match self.requests.shown(parent) {
             Ok(shown) => shown,
