@@ -211,8 +211,10 @@ fn what_the_template_engine_cannot_follow_is_refused() {
 #[ignore = "prints figures of docs/performance.md; `cargo test --release --lib -- --ignored --nocapture paying`"]
 fn what_paying_for_what_operators_work_on_costs() {
     const ROUNDS: usize = 41;
-    let rows = |status: &'static str| (0..1000).map(move |n| context! { name => format!("{n}"), status, n });
-    let scope = context! { peers => rows("OK (20 ms)").collect::<Vec<_>>(), others => rows("LAGGED").collect::<Vec<_>>() };
+    let row = |n, status| format!(r#"{{"name": "{n}", "status": "{status}", "n": {n}}}"#);
+    let rows = |status| (0..1000).map(|n| row(n, status)).collect::<Vec<_>>().join(",");
+    let records = format!(r#"{{"peers": [{}], "others": [{}]}}"#, rows("OK (20 ms)"), rows("LAGGED"));
+    let scope = crate::language::to_template(&crate::parse::json::parse(records.as_bytes()).unwrap());
     for text in [
         "{{ peers[7].name }}\n",
         "{{ peers[7].name ~ ' ' ~ peers[7].status }}\n",
