@@ -5,12 +5,14 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use astfs::simulator::{Content, Fault, Version};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::signal::Signal;
 use support::counts::skipped;
 use support::mount::{Mounted, astfs, fuse_available, is_dead, is_mounted};
@@ -134,4 +136,60 @@ fn a_daemon_whose_log_has_no_room_serves_and_ends_as_any_other() {
     assert_eq!(motd.expect("it answers"), "the PBX as files\n");
     assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
     assert!(!is_mounted(&mount_point));
+}
+
+/// Breaks the kernel's connection to what is mounted there, as an administrator can; says whether this machine
+/// lets us.
+fn break_connection(mount_point: &Path) -> bool {
+    let device = fs::metadata(mount_point).expect("it is mounted").dev();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut connections = Path::new("/sys/fs/fuse/connections").to_owned();
+    let ours = |connections: &Path| connections.join(device.to_string()).join("abort");
+    let hidden = !ours(&connections).exists();
+    if hidden {
+        connections = folder.path().to_owned();
+        let none = None::<&str>;
+        if mount(Some("none"), &connections, Some("fusectl"), MsFlags::empty(), none).is_err() {
+            skipped("breaking a connection to the kernel takes root and the kernel's fusectl");
+            return false;
+        }
+    }
+    let broken = fs::write(ours(&connections), "1");
+    if hidden {
+        umount2(&connections, MntFlags::MNT_DETACH).expect("what was mounted is unmounted");
+    }
+    broken.expect("the kernel breaks it");
+    true
+}
+
+#[test]
+fn a_mount_whose_connection_to_the_kernel_breaks_ends_with_status_5_and_can_be_mounted_again() {
+    if !fuse_available() {
+        return;
+    }
+    for part in ["", "control"] {
+        ends_when_broken(part);
+    }
+}
+
+/// The tree's own connection, or that of a directory that is mounted in it, breaks.
+fn ends_when_broken(part: &str) {
+    let server = Simulated::start(Content::generated(Version::Asterisk16, 3, 1));
+    let tree = TreeFile::new(TREE);
+    let mut broken = server.mount(&tree.path());
+    let all = || fs::write(broken.join("control/show"), "x").is_ok() && mounts_at(broken.path()) == 3;
+    assert!(wait_until(PATIENCE, all), "{}", broken.stderr());
+    if !break_connection(&broken.join(part)) {
+        return;
+    }
+    let status = broken.wait(PATIENCE).expect("it ends");
+    assert_eq!(status.code(), Some(5), "{}", broken.stderr());
+    assert!(wait_until(PATIENCE, || server.connections() == 0), "the server has a connection still");
+    let mut again = astfs();
+    again.arg("mount").arg(tree.path()).arg(broken.path()).arg("--recover").envs(server.environment());
+    let again = Mounted::run(again, broken.path()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(wait_until(PATIENCE, || fs::read(again.join("version")).is_ok()), "{}", again.stderr());
+    let (status, said) = again.unmount();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert_eq!(mounts_at(broken.path()), 0, "nothing is left below");
 }

@@ -151,6 +151,32 @@ fn on_a_terminal_it_draws_heeds_keys_and_gives_the_terminal_back() {
 }
 
 #[test]
+fn it_stops_and_goes_on_as_other_programs_and_draws_anew_when_it_is_told_to() {
+    if !fuse_available() {
+        return;
+    }
+    let (server, tree) = (server(), TreeFile::new(TREE));
+    let mounted = used(&server, &tree.path());
+    let mut top = OnTerminal::start(&mut top(mounted.path()), (80, 24));
+    let drawings = |top: &OnTerminal| top.written().matches("? keys").count();
+    top.await_text(PATIENCE, "? keys");
+    let before = drawings(&top);
+    top.press("\x0c");
+    assert!(support::wait_until(PATIENCE, || drawings(&top) > before), "{}", top.screen());
+    top.press("\x1a");
+    assert!(support::wait_until(PATIENCE, || top.is_stopped()), "{}", top.screen());
+    assert!(!top.is_raw(), "the shell has the terminal as it was");
+    let before = drawings(&top);
+    top.signal(Signal::SIGCONT);
+    assert!(support::wait_until(PATIENCE, || drawings(&top) > before), "{}", top.screen());
+    assert!(top.is_raw());
+    top.await_text(PATIENCE, "QUERY    [STATE]");
+    top.press("q");
+    let (status, restored) = top.end(PATIENCE);
+    assert!(status.success() && restored, "{status}");
+}
+
+#[test]
 fn every_way_to_end_it_gives_the_terminal_back() {
     if !fuse_available() {
         return;

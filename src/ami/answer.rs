@@ -21,6 +21,9 @@ use super::message::Message;
 /// What `Command` says in `Message` from Asterisk 14 on; its `Output` headers may be none.
 const OUTPUT_FOLLOWS: &[u8] = b"Command output follows";
 
+/// What every version says in `Message` to a user without the right to ask.
+const DENIED: &[u8] = b"Permission denied";
+
 /// The whole answer to one action. Cloning shares it; the Debug form only counts the items.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -107,6 +110,11 @@ impl Answer {
     /// know with `Follows` and a text, which is no error by this measure.
     pub fn is_error(&self) -> bool {
         self.message.response().is_some_and(|response| response.eq_ignore_ascii_case(b"Error"))
+    }
+
+    /// Whether the server says that the user may not ask this.
+    pub(super) fn is_denied(&self) -> bool {
+        self.is_error() && self.message.get("Message").is_some_and(|text| text.starts_with(DENIED))
     }
 
     /// What the server says about its error, if it is one: the output where there is some, else

@@ -13,6 +13,8 @@ use super::*;
 
 #[path = "client_bounds_tests.rs"]
 mod bounds;
+#[path = "client_starting_tests.rs"]
+mod starting;
 
 const BANNER: &str = "Asterisk Call Manager/5.0.4\r\n";
 const SECOND: Duration = Duration::from_secs(1);

@@ -69,6 +69,9 @@ pub enum ConnectionError {
     /// The server closed the connection between messages.
     #[error("the server closed the connection")]
     Closed,
+    /// It has told that it is up only after it had answered questions, not all of them rightly.
+    #[error("the server has only now started up; it is asked again")]
+    StartedUp,
     /// Nothing came, not even the answer to a Ping.
     #[error("nothing came for {after:?} after a Ping; the server or the network is down")]
     Silent {

@@ -4,6 +4,10 @@
 //! and failing that by order; and an answer to a later question proves that the earlier ones will
 //! never be answered (`IAXnetstats` without calls is not). A question that nobody waits for any more
 //! stays in line, so that its late answer is recognised, and dropped, as what it is.
+//!
+//! A server that is still starting says of an action whose module is being loaded that permission is
+//! denied, and hangs up (seen with Asterisk 22, for as long as `res_pjsip` reads its endpoints). So
+//! this answer is held back until another message shows that it was meant.
 
 use std::collections::VecDeque;
 
@@ -19,6 +23,10 @@ pub(super) type Reply = oneshot::Sender<Result<Answer, AskError>>;
 /// The questions that were sent and not answered, oldest first.
 pub(super) struct Pipeline {
     questions: VecDeque<Question>,
+    /// The last answer, if it denies permission and nothing has come since.
+    denied: Option<(Reply, Answer)>,
+    /// Whether one was answered.
+    has_answered: bool,
     /// The longest list that is taken, in bytes.
     limit: usize,
 }
@@ -44,12 +52,22 @@ pub(super) enum Taken {
 impl Pipeline {
     /// No questions yet; of a list that is longer than so many bytes, nothing is kept.
     pub(super) fn new(limit: usize) -> Pipeline {
-        Pipeline { questions: VecDeque::new(), limit }
+        Pipeline { questions: VecDeque::new(), denied: None, has_answered: false, limit }
     }
 
     /// How many questions wait for their answers, or for their place in line to come to its end.
     pub(super) fn len(&self) -> usize {
         self.questions.len()
+    }
+
+    /// Whether an answer is held back until the next message.
+    pub(super) fn holds_back(&self) -> bool {
+        self.denied.is_some()
+    }
+
+    /// Whether a question of this session was answered.
+    pub(super) fn has_answered(&self) -> bool {
+        self.has_answered
     }
 
     /// Adds a question that is about to be sent.
@@ -67,6 +85,10 @@ impl Pipeline {
 
     /// Gives a message to the question that it answers, or back.
     pub(super) fn take(&mut self, message: Message) -> Taken {
+        if let Some((reply, answer)) = self.denied.take() {
+            // Nobody may be waiting any more.
+            let _ = reply.send(Ok(answer));
+        }
         if message.response().is_some() {
             self.take_response(message)
         } else if message.event().is_some() {
@@ -78,9 +100,10 @@ impl Pipeline {
 
     /// Tells all who wait that there will be no answer.
     pub(super) fn fail(self, error: &AskError) {
-        for question in self.questions {
+        let denied = self.denied.into_iter().map(|(reply, _)| reply);
+        for reply in denied.chain(self.questions.into_iter().map(|question| question.reply)) {
             // Nobody may be waiting any more.
-            let _ = question.reply.send(Err(error.clone()));
+            let _ = reply.send(Err(error.clone()));
         }
     }
 
@@ -101,7 +124,7 @@ impl Pipeline {
             && belongs(&event, id)
         {
             if let Some(answer) = list.add(event, !reply.is_closed()) {
-                self.finish(Ok(answer));
+                self.finish(answer);
             } else if list.bytes() > self.limit && !reply.is_closed() {
                 // nobody waits any more, and so nothing more is kept
                 let reply = std::mem::replace(reply, oneshot::channel().0);
@@ -131,7 +154,7 @@ impl Pipeline {
             }
         }
         match Assembly::start(message) {
-            Started::Whole(answer) => self.finish(Ok(answer)),
+            Started::Whole(answer) => self.finish(answer),
             Started::List(list) => {
                 if let Some(question) = self.questions.front_mut() {
                     question.list = Some(list);
@@ -140,10 +163,14 @@ impl Pipeline {
         }
     }
 
-    fn finish(&mut self, result: Result<Answer, AskError>) {
-        if let Some(question) = self.questions.pop_front() {
+    fn finish(&mut self, answer: Answer) {
+        let Some(question) = self.questions.pop_front() else { return };
+        self.has_answered = true;
+        if answer.is_denied() {
+            self.denied = Some((question.reply, answer));
+        } else {
             // Nobody may be waiting any more.
-            let _ = question.reply.send(result);
+            let _ = question.reply.send(Ok(answer));
         }
     }
 }

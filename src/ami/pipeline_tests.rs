@@ -171,3 +171,20 @@ fn of_a_list_beyond_the_bound_nothing_is_kept_and_the_next_question_gets_its_ans
     feed(&mut pipeline, [end, &pong("2")].concat().as_bytes());
     assert_eq!(answer(&mut next).message().get("Ping"), Some(&b"2"[..]));
 }
+
+#[test]
+fn a_denial_is_held_back_until_the_server_goes_on() {
+    let denied =
+        |id: &str| format!("Response: Error\r\nActionID: {id}\r\nMessage: Permission denied\r\n\r\n");
+    let mut pipeline = Pipeline::new(LIMIT);
+    let mut waiting: Vec<Waiting> = ["1", "2", "3"].map(|id| ask(&mut pipeline, id)).into();
+    assert!(!pipeline.has_answered());
+    feed(&mut pipeline, denied("1").as_bytes());
+    assert!(pipeline.holds_back() && pipeline.has_answered() && pending(&mut waiting[0]));
+    feed(&mut pipeline, EVENT.as_bytes());
+    assert!(answer(&mut waiting[0]).is_denied() && !pipeline.holds_back());
+    feed(&mut pipeline, format!("{}{}", denied("2"), denied("3")).as_bytes());
+    assert!(answer(&mut waiting[1]).is_denied() && pending(&mut waiting[2]));
+    pipeline.fail(&AskError::Stopped);
+    assert!(matches!(waiting[2].try_recv(), Ok(Err(AskError::Stopped))));
+}

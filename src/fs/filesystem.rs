@@ -17,8 +17,8 @@ use super::listing::{DOTS, Listing, file_type};
 use super::listing_reply::ListingReply;
 use super::shared::{BLOCK, FOR_EVER, Shared};
 use crate::parse::text;
-use crate::query::{Manner, QueryError, Reads};
-use crate::tree::{Directory, Step, TreeError, Use};
+use crate::query::{Manner, Reads};
+use crate::tree::{Directory, Use};
 
 /// A tree as a filesystem.
 pub struct TreeFilesystem {
@@ -87,6 +87,12 @@ impl TreeFilesystem {
     }
 }
 
+/// Has the kernel tell a connection that was broken off, which ends the program with an error, from an unmount.
+pub fn tell_broken(config: &mut KernelConfig) {
+    // all that an older kernel does not tell apart is the exit status
+    let _ = config.add_capabilities(InitFlags::FUSE_ABORT_ERROR);
+}
+
 impl Filesystem for TreeFilesystem {
     fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
         let wanted = [
@@ -102,6 +108,7 @@ impl Filesystem for TreeFilesystem {
                 tracing::info!("this kernel lacks {capability:?}: everything works, some of it slower");
             }
         }
+        tell_broken(config);
         Ok(())
     }
 
@@ -123,12 +130,8 @@ impl Filesystem for TreeFilesystem {
         self.shared.answer(
             "lookup",
             Some(parent),
-            move |shared, reads| match find(shared, reads) {
-                Err(Step::Wanted) if shared.late.knows(parent, &late) => {
-                    let seconds = shared.tree().deadline().as_secs_f32();
-                    Err(TreeError::from(QueryError::Late { seconds }).into())
-                }
-                found => found,
+            move |shared, reads| {
+                shared.late.found(parent, &late, shared.tree().deadline(), find(shared, reads))
             },
             move |shared, found| {
                 match found {
@@ -140,9 +143,7 @@ impl Filesystem for TreeFilesystem {
                         shared.reply_entry(&shown, content, reply);
                     }
                     Err(error) => {
-                        if i32::from(error) == i32::from(Errno::ETIMEDOUT) {
-                            shared.late.note(parent, looked_up, begun);
-                        }
+                        shared.late.note(parent, looked_up, begun, error);
                         reply.error(error);
                     }
                 }

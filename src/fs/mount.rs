@@ -1,10 +1,13 @@
 //! Mounting a tree, and ending it.
 
 use std::fs::File;
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use fuser::{Config, Filesystem, MountOption, Notifier, Session, SessionACL};
 use tokio::runtime::Handle;
@@ -266,12 +269,18 @@ impl Mount {
         }
     }
 
-    /// Waits until somebody unmounts it.
+    /// Waits until somebody unmounts it, or the kernel's connection to it, or to what is mounted inside it, breaks.
     pub async fn ended(&mut self) -> Ended {
-        let ended = (&mut self.ended).await.unwrap_or(Ended::Unmounted);
+        let inside = self.alive.as_mut().map(|mounts| &mut mounts.ended);
+        let mut none = Vec::new();
+        let inside = inside.unwrap_or(&mut none);
+        let ended = tokio::select! {
+            ended = &mut self.ended => ended.unwrap_or(Ended::Unmounted),
+            error = broken(inside) => Ended::Broken(error),
+        };
         if matches!(ended, Ended::Unmounted) {
             // whoever has a log open reads on
-            for alive in self.alive.iter_mut().flat_map(|mounts| &mut mounts.ended) {
+            for alive in inside {
                 let _ = alive.await;
             }
         }
@@ -286,6 +295,23 @@ impl Mount {
     pub fn detach(&self) -> io::Result<()> {
         take_away(&self.mounter, &self.mountpoint)
     }
+}
+
+/// Waits until one of the sessions breaks; those that were unmounted are not waited for any more.
+async fn broken(sessions: &mut Vec<oneshot::Receiver<Ended>>) -> io::Error {
+    poll_fn(|context| {
+        let mut broken = Poll::Pending;
+        sessions.retain_mut(|session| match Pin::new(session).poll(context) {
+            Poll::Pending => true,
+            Poll::Ready(Ok(Ended::Broken(error))) => {
+                broken = Poll::Ready(error);
+                false
+            }
+            Poll::Ready(_) => false,
+        });
+        broken
+    })
+    .await
 }
 
 fn take_away(mounter: &Mounter, mountpoint: &Path) -> io::Result<()> {

@@ -151,11 +151,57 @@ impl Drop for Flight<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
+
+    use tokio::task::JoinSet;
 
     use super::*;
     use crate::ami::AskError;
     use crate::origin::Request;
+
+    /// What is told of a server that is not asked any more.
+    fn stopped() -> Told {
+        Told { reply: Reply::Answer(Err(AskError::Stopped)), asked: Instant::now(), session: None }
+    }
+
+    /// Has so many questions asked, each answered when `gate` opens, and everything happen that can.
+    async fn ask_many(
+        asking: &Arc<Asking>,
+        urgency: Urgency,
+        count: usize,
+        gate: &watch::Receiver<bool>,
+    ) -> JoinSet<()> {
+        let mut asked = JoinSet::new();
+        for number in 0..count {
+            let (asking, gate) = (Arc::clone(asking), gate.clone());
+            asked.spawn(async move {
+                let inquiry = Inquiry::Request(Request::File(format!("/{urgency:?}/{number}").into()));
+                let answered = || async {
+                    let _ = gate.clone().wait_for(|open| *open).await;
+                    stopped()
+                };
+                asking.ask(&inquiry, urgency, answered).await;
+            });
+        }
+        for _ in 0..count * 10 {
+            tokio::task::yield_now().await;
+        }
+        asked
+    }
+
+    #[tokio::test]
+    async fn no_more_than_64_questions_are_answered_at_a_time_nor_24_of_those_for_which_nobody_waits() {
+        let (asking, (open, gate)) = (Arc::<Asking>::default(), watch::channel(false));
+        let background = ask_many(&asking, Urgency::Background, 100, &gate).await;
+        assert_eq!((asking.sent(), asking.under_way()), (24, (24, 76)));
+        let readers = ask_many(&asking, Urgency::Interactive, 100, &gate).await;
+        assert_eq!((asking.sent(), asking.under_way()), (64, (64, 136)));
+        open.send_replace(true);
+        background.join_all().await;
+        readers.join_all().await;
+        assert_eq!((asking.sent(), asking.under_way()), (200, (0, 0)), "each has had its turn");
+    }
 
     #[tokio::test]
     async fn a_question_whose_asker_gave_up_can_be_asked_again() {
@@ -164,10 +210,7 @@ mod tests {
         let given_up = asking.ask(&inquiry, Urgency::Interactive, std::future::pending);
         assert!(tokio::time::timeout(Duration::from_millis(5), given_up).await.is_err());
         assert!(asking.is_idle());
-        let stopped = || async {
-            Told { reply: Reply::Answer(Err(AskError::Stopped)), asked: Instant::now(), session: None }
-        };
-        let told = asking.ask(&inquiry, Urgency::Interactive, stopped).await;
+        let told = asking.ask(&inquiry, Urgency::Interactive, || async { stopped() }).await;
         assert!(matches!(told.reply, Reply::Answer(Err(AskError::Stopped))));
     }
 }

@@ -1,33 +1,25 @@
 //! Events, and what they make stale.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::time::Instant;
 
 use super::counts::count;
+use super::early::{Early, is_early};
 use super::queries::Queries;
 use crate::ami::Message;
 use crate::language::{QueryId, ServerId, Trigger, error_text, to_template};
 use crate::parse::headers;
 use crate::parse::value::Shapes;
 
-/// So long after an event that came early, what it concerns is asked for again.
-const AFTERWARDS: Duration = Duration::from_millis(100);
-
-/// So many such events are remembered; what more of them concern is looked at again as a whole.
-const EARLY: usize = 10_000;
-
 /// Events on their way to those whom they concern. Whoever follows them next goes on where this one ended.
 #[derive(Default)]
 pub struct Incoming {
     events: Option<Receiver<Arc<Message>>>,
-    /// What is to be looked at once more, and when.
-    early: VecDeque<(Instant, Arc<Message>)>,
+    early: Early,
 }
 
 impl Queries {
@@ -42,7 +34,6 @@ impl Queries {
         let events = following.insert(events);
         loop {
             connection.early.store(early.len(), Ordering::Relaxed);
-            let due = early.front().map(|(due, _)| *due);
             // what was left comes first; part of it comes twice, which does no harm
             let received = match left.as_mut().map(Receiver::try_recv) {
                 Some(Ok(event)) => Ok(event),
@@ -51,10 +42,8 @@ impl Queries {
                     left = None;
                     tokio::select! {
                         received = events.recv() => received,
-                        () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                            if let Some((_, event)) = early.pop_front() {
-                                self.meet_all(&concerned, &event);
-                            }
+                        event = early.due() => {
+                            self.meet_all(&concerned, &event);
                             continue;
                         }
                     }
@@ -65,11 +54,7 @@ impl Queries {
                     count(&self.counters.events);
                     connection.traffic.event(event.event().unwrap_or_default());
                     let concerns = self.meet_all(&concerned, &event);
-                    if concerns && is_early(&event) {
-                        early.push_back((Instant::now() + AFTERWARDS, event));
-                    }
-                    if early.len() > EARLY {
-                        early.clear();
+                    if concerns && is_early(&event) && !early.remember(&event) {
                         self.invalidate_all(&concerned);
                     }
                 }
@@ -138,15 +123,6 @@ struct Concern<'a> {
     trigger: &'a Trigger,
     /// Whether only a record that is not known is a reason to ask again.
     finds: bool,
-}
-
-/// Whether the server may send an event before it changes what the event tells of, so that an answer just
-/// after it is the old one. Asterisk 16's chan_sip was seen to, in about one of a thousand registrations
-/// that ended: it publishes the event, then clears the peer's address (`expire_register` in
-/// `channels/chan_sip.c`). Every status that is no good news is treated so.
-fn is_early(event: &Message) -> bool {
-    let status = event.get("PeerStatus");
-    status.is_some_and(|status| !matches!(status, b"Registered" | b"Reachable"))
 }
 
 #[cfg(test)]

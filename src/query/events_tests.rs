@@ -1,5 +1,8 @@
 //! What events make stale, and what is asked after them.
 
+use std::time::Duration;
+
+use super::super::early::AFTERWARDS;
 use super::super::recorded::{Recorded, model, queries, reading};
 use super::super::tests::{DEADLINE, PEERS, SIPPEERS, json};
 use super::super::{Bindings, Manner, Reads};
@@ -155,7 +158,7 @@ async fn what_the_server_tells_before_it_is_so_is_asked_again_afterwards() {
     server.asked();
     meets(&server, "PeerStatus\r\nPeer: SIP/6001\r\nPeerStatus: Registered").await;
     json(&queries, "peers").await.unwrap();
-    tokio::time::sleep(2 * AFTERWARDS).await;
+    tokio::time::sleep(2 * AFTERWARDS[1]).await;
     json(&queries, "peers").await.unwrap();
     assert_eq!(server.asked(), ["SIPshowpeer 6001"], "what is told when it is so is asked once");
     followed.abort();

@@ -17,6 +17,7 @@ mod changes;
 mod control;
 mod counts;
 mod dependents;
+mod early;
 mod error;
 mod event_log;
 mod events;

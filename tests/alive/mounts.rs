@@ -4,8 +4,10 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use astfs::simulator::{Content, Peer, Version};
+use astfs::simulator::{Content, Fault, Peer, Version};
+use nix::libc::ETIMEDOUT;
 use nix::sys::signal::Signal;
 
 use super::{PATIENCE, mount};
@@ -193,4 +195,36 @@ fn only_the_modes_decide_what_others_may_read_and_write() {
     let_others_near(&mounted);
     assert_refused(as_nobody("cat", [mounted.join("events/theirs")]));
     assert_refused(as_nobody("ls", [mounted.join("control")]));
+}
+
+#[test]
+fn a_name_beside_a_control_file_is_waited_for_once_though_the_kernel_looks_it_up_twice() {
+    if !fuse_available() {
+        return;
+    }
+    let tree = TreeFile::new(
+        r#"
+[defaults]
+timeout  = "1s"
+ttl      = "100ms"
+on_error = "error"
+
+[tree]
+"control/show"    = { write = { command = "core show uptime" } }
+"control/version" = { command = "core show version" }
+"#,
+    );
+    let server = Simulated::start(Content::generated(Version::Asterisk16, 3, 1));
+    let mounted = mount(&server, &tree.path(), &[], &["control"]);
+    let version = mounted.join("control/version");
+    assert!(wait_until(PATIENCE, || fs::metadata(&version).is_ok()), "{}", mounted.stderr());
+    server.set_fault_for("core show version", Fault::Silent);
+    std::thread::sleep(Duration::from_millis(200));
+    let begin = Instant::now();
+    let error = fs::metadata(&version).expect_err("there is no answer");
+    assert_eq!(error.raw_os_error(), Some(ETIMEDOUT), "{}", mounted.stderr());
+    // a name has twice the timeout, and the rest is a busy machine's
+    assert!(begin.elapsed() < Duration::from_millis(3500), "it took {:?}", begin.elapsed());
+    server.set_fault(None);
+    assert!(wait_until(PATIENCE, || fs::metadata(&version).is_ok()), "{}", mounted.stderr());
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::sys::signal::Signal;
 
 use super::chance::Chance;
+use super::chart::chart;
 use super::saboteur::sabotage;
 use super::stage::{DEADLINE, Stage};
 use super::workers::ALL;
@@ -21,16 +22,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How much more memory may be in use in the end than in the middle, in KiB.
 const MEMORY: u64 = 24 * 1024;
 /// How often what the mount holds is looked at.
-const SAMPLES: u32 = 10;
+const SAMPLES: u32 = 240;
+/// One in so many of them stands in the table.
+const SHOWN: usize = 10;
+/// The longest that everything happens until there is quiet, in which the mount has to show what is true.
+const ROUND: Duration = Duration::from_secs(300);
 
 /// What came of everything at once.
 pub struct Report {
     lasted: Duration,
     peers: usize,
+    rounds: u32,
     done: BTreeMap<&'static str, usize>,
     calls: Tallies,
     samples: Vec<(Duration, Gauges)>,
-    recovered: Option<Duration>,
+    /// The longest that it took until everything was true again.
+    recovered: Duration,
     broken: Vec<String>,
 }
 
@@ -42,61 +49,78 @@ impl Report {
         // all that can be kept is, before what is kept is counted
         drop(stage.shown());
         let before = Gauges::of(&stage.mounted);
-        let mut samples = vec![(Duration::ZERO, before.clone())];
-        let begin = Instant::now();
-        std::thread::scope(|scope| {
-            let stage = &stage;
-            let workers = ALL.into_iter().enumerate().map(|(number, worker)| {
-                scope.spawn(move || {
-                    let _end = EndAll(stage);
-                    let mut chance = Chance::new(seed + number as u64);
-                    while stage.goes_on() {
-                        worker(stage, &mut chance);
-                    }
-                })
+        let mut report = Report {
+            lasted: Duration::ZERO,
+            peers,
+            rounds: 0,
+            done: BTreeMap::new(),
+            calls: Tallies::new(),
+            samples: vec![(Duration::ZERO, before.clone())],
+            recovered: Duration::ZERO,
+            broken: Vec::new(),
+        };
+        let (begin, mut usual) = (Instant::now(), 0);
+        while report.broken.is_empty() && begin.elapsed() < lasting {
+            let end = ROUND.min(lasting - begin.elapsed()) + begin.elapsed();
+            report.rounds += 1;
+            stage.begin();
+            everything(&stage, seed + u64::from(report.rounds) * 100, || {
+                while begin.elapsed() < end && stage.goes_on() {
+                    stage.rest((lasting / SAMPLES).min(end.saturating_sub(begin.elapsed())));
+                    report.samples.push((begin.elapsed(), Gauges::of(&stage.mounted)));
+                }
             });
-            let workers: Vec<_> = workers.collect();
-            let saboteur = scope.spawn(move || sabotage(stage, seed));
-            for sample in 1..=SAMPLES {
-                let due = lasting / SAMPLES * sample;
-                stage.rest(due.saturating_sub(begin.elapsed()));
-                samples.push((begin.elapsed(), Gauges::of(&stage.mounted)));
+            report.take(stage.calls.take());
+            if usual == 0 {
+                usual = report.usual_memory().max(before.memory);
             }
-            stage.end();
-            let failed = workers.into_iter().map(|worker| worker.join()).filter(Result::is_err).count();
-            assert!(
-                failed == 0 && saboteur.join().is_ok(),
-                "{failed} workers failed; see above; seed {seed}"
-            );
-        });
-        let lasted = begin.elapsed();
-        let calls = stage.calls.take();
-
-        let mut broken = Vec::new();
-        let slowest = worst(&calls);
-        if slowest.0 > DEADLINE + MARGIN {
-            broken.push(format!("{} took {:.1?}", slowest.1, slowest.0));
+            report.look_in_quiet(&stage, &before, usual - before.memory);
+            let (after, gauges) = (begin.elapsed(), Gauges::of(&stage.mounted));
+            report.lasted = after;
+            println!("{} s: {}; {gauges}", after.as_secs(), worst(&report.calls).1);
+            report.samples.push((after, gauges));
         }
-        stage.edit("");
-        stage.mounted.signal(Signal::SIGHUP);
-        let recovered = is_true_again(&stage);
-        if recovered.is_none() {
-            broken.push(format!("it does not show what is true:\n{}", difference(&stage)));
-        }
-        let mut after = Gauges::default();
-        let middle = samples[samples.len() / 2].1.memory.max(before.memory);
-        let back = wait_until(Duration::from_secs(20), || {
-            after = Gauges::of(&stage.mounted);
-            after.are_back(&before, middle.saturating_sub(before.memory) + MEMORY)
-        });
-        if !back {
-            broken.push(format!("before it {before}, in the middle {middle} KiB, after it {after}"));
-        }
-        samples.push((begin.elapsed(), after));
-        if !broken.is_empty() {
+        report.done = stage.done();
+        if !report.broken.is_empty() {
             println!("seed {seed}; {}", stage.mounted.stderr());
         }
-        Report { lasted, peers, done: stage.done(), calls, samples, recovered, broken }
+        report
+    }
+
+    /// The memory in use at half of the times so far, in KiB.
+    fn usual_memory(&self) -> u64 {
+        let mut memory: Vec<u64> = self.samples.iter().map(|(_, gauges)| gauges.memory).collect();
+        memory.sort_unstable();
+        memory[memory.len() / 2]
+    }
+
+    /// Adds calls, none of which may have been held up.
+    fn take(&mut self, calls: Tallies) {
+        let slowest = worst(&calls);
+        if slowest.0 > DEADLINE + MARGIN {
+            self.broken.push(format!("{} took {:.1?}", slowest.1, slowest.0));
+        }
+        for (kind, tally) in calls {
+            self.calls.entry(kind).or_default().add(tally);
+        }
+    }
+
+    /// Has the mount show what is true, and hold no more than `before` but for so much memory, in KiB.
+    fn look_in_quiet(&mut self, stage: &Stage, before: &Gauges, more: u64) {
+        stage.edit("");
+        stage.mounted.signal(Signal::SIGHUP);
+        match is_true_again(stage) {
+            Some(took) => self.recovered = self.recovered.max(took),
+            None => self.broken.push(format!("it does not show what is true:\n{}", difference(stage))),
+        }
+        let mut after = Gauges::default();
+        let back = wait_until(Duration::from_secs(20), || {
+            after = Gauges::of(&stage.mounted);
+            after.are_back(before, more + MEMORY)
+        });
+        if !back {
+            self.broken.push(format!("before it {before}, usually {more} KiB more, after it {after}"));
+        }
     }
 
     /// Fails where a promise was broken.
@@ -108,11 +132,12 @@ impl Report {
     /// What came of it, for people.
     pub fn table(&self) -> String {
         let mut text = format!(
-            "{} s with {} peers; everything true again after {}.\n\n| system call | how often | half within | 99 % within \
-             | slowest | failed with |\n| --- | --- | --- | --- | --- | --- |\n",
+            "{} s with {} peers; {} times all was quiet, and everything true again after {:.1} s at most.\n\n\
+             | system call | how often | half within | 99 % within | slowest | failed with |\n| --- | --- | --- | --- | --- | --- |\n",
             self.lasted.as_secs(),
             self.peers,
-            self.recovered.map_or_else(|| "never".to_owned(), |took| format!("{:.1} s", took.as_secs_f64())),
+            self.rounds,
+            self.recovered.as_secs_f64(),
         );
         for (kind, tally) in &self.calls {
             let failed: Vec<String> = tally
@@ -132,7 +157,7 @@ impl Report {
         text.push_str(
             "\n| after | memory | threads | descriptors | inodes | bytes kept |\n| --- | --- | --- | --- | --- | --- |\n",
         );
-        for (after, gauges) in &self.samples {
+        for (after, gauges) in self.samples.iter().step_by(SHOWN) {
             let Gauges { memory, threads, descriptors, inodes, kept, .. } = gauges;
             let memory = memory.div_ceil(1024);
             let after = after.as_secs();
@@ -143,6 +168,35 @@ impl Report {
         }
         text.trim_end().to_owned()
     }
+
+    /// The memory over time as a chart.
+    pub fn chart(&self) -> String {
+        chart(&self.samples)
+    }
+}
+
+/// Has everything happen at once until `watch` returns.
+fn everything(stage: &Stage, seed: u64, watch: impl FnOnce()) {
+    std::thread::scope(|scope| {
+        let workers = ALL.into_iter().enumerate().map(|(number, worker)| {
+            scope.spawn(move || {
+                let _end = EndAll(stage);
+                let mut chance = Chance::new(seed + number as u64);
+                while stage.goes_on() {
+                    worker(stage, &mut chance);
+                }
+            })
+        });
+        let workers: Vec<_> = workers.collect();
+        let saboteur = scope.spawn(move || sabotage(stage, seed));
+        {
+            let _end = EndAll(stage);
+            watch();
+        }
+        let failed = workers.into_iter().map(|worker| worker.join()).filter(Result::is_err).count();
+        let well = failed == 0 && saboteur.join().is_ok();
+        assert!(well, "{failed} workers failed; see above; seed {seed}");
+    });
 }
 
 /// Has all end when one ends, also by a panic: else the others would be waited for in vain.

@@ -15,8 +15,9 @@ use crate::support::simulated::{Simulated, TreeFile};
 use crate::support::wait_until;
 use crate::support::walk::{Walk, walk};
 
-/// The deadline of the tree: twice its timeout.
-pub const DEADLINE: Duration = Duration::from_secs(6);
+/// The deadline of the tree, twice its timeout, for a path with two names that take an answer (`peers/NAME/FILE`):
+/// the kernel looks up one name after the other, and each has the deadline to itself.
+pub const DEADLINE: Duration = Duration::from_secs(12);
 
 /// How long a mount of many peers may take to be well.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -65,6 +66,8 @@ in = "peers"
 /// What all workers share.
 pub struct Stage {
     pub server: Simulated,
+    /// One of another version that takes its place at times.
+    pub other: Simulated,
     pub proxy: Proxy,
     pub mounted: Mounted,
     pub calls: Calls,
@@ -79,6 +82,8 @@ impl Stage {
     /// A mount that is well, with a server that has so many peers.
     pub fn set(peers: usize) -> Stage {
         let server = Simulated::start(Content::friends(Version::Asterisk16, peers, 3));
+        let other = Simulated::start(Content::friends(Version::Asterisk13, peers, 3));
+        other.set_credentials(&server.user(), &server.secret());
         let proxy = Proxy::start(server.address());
         let tree = TreeFile::new(TREE);
         let mounted = mount(&server, &proxy.address().to_string(), &tree);
@@ -93,12 +98,17 @@ impl Stage {
         });
         assert!(well, "{} peers of {peers}:\n{}", names.len(), mounted.stderr());
         let (done, ended) = (Mutex::default(), AtomicBool::new(false));
-        Stage { server, proxy, mounted, calls: Calls::new(), peers: names, tree, done, ended }
+        Stage { server, other, proxy, mounted, calls: Calls::new(), peers: names, tree, done, ended }
     }
 
     /// Whether the workers are to go on.
     pub fn goes_on(&self) -> bool {
         !self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Has the workers begin.
+    pub fn begin(&self) {
+        self.ended.store(false, Ordering::Relaxed);
     }
 
     /// Has the workers end.

@@ -67,6 +67,19 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Adds those of another time.
+    pub fn add(&mut self, other: Tally) {
+        self.took.extend(other.took);
+        for (errno, (count, longest)) in other.failed {
+            let (counted, slowest) = self.failed.entry(errno).or_default();
+            *counted += count;
+            *slowest = (*slowest).max(longest);
+        }
+        if other.worst.0 > self.worst.0 {
+            self.worst = other.worst;
+        }
+    }
+
     /// The time that all but `part` in a hundred of the calls took at most.
     pub fn percentile(&self, percent: usize) -> Duration {
         let mut took = self.took.clone();

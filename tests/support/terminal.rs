@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,7 +37,9 @@ impl OnTerminal {
         resize(&ours, size);
         let before = tcgetattr(&theirs).expect("it has modes");
         let end = || theirs.try_clone().expect("a descriptor");
-        let program = command.stdin(end()).stdout(end()).stderr(end()).env("TERM", "xterm-256color").spawn();
+        // in a group of its own, as a shell starts it: only so does Ctrl-Z stop it
+        command.process_group(0).env("TERM", "xterm-256color");
+        let program = command.stdin(end()).stdout(end()).stderr(end()).spawn();
         let program = program.expect("the program starts");
         let written = Arc::new(Mutex::new(Vec::new()));
         let (mut reader, into) = (ours.try_clone().expect("a descriptor"), Arc::clone(&written));
@@ -80,6 +83,12 @@ impl OnTerminal {
     pub fn await_text(&self, patience: Duration, text: &str) {
         let there = wait_until(patience, || self.screen().contains(text));
         assert!(there, "no {text:?} on\n{}", self.screen());
+    }
+
+    /// Whether the program is stopped, as by Ctrl-Z.
+    pub fn is_stopped(&self) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/stat", self.program.id())).unwrap_or_default();
+        status.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
     }
 
     /// Whether keys reach the program one by one, as it has to be while it draws.

@@ -9,6 +9,7 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, read as next_event};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, enable_raw_mode};
+use ratatui::layout::Rect;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -43,7 +44,14 @@ impl Borrowed {
         raise(Signal::SIGTSTP)?;
         enable_raw_mode()?;
         execute!(stdout(), EnterAlternateScreen)?;
-        self.0.clear()
+        self.redraw()
+    }
+
+    /// Has everything drawn anew. To clear it would ask the terminal for its cursor, and whoever waits for keys would
+    /// get the answer.
+    fn redraw(&mut self) -> std::io::Result<()> {
+        let size = self.0.size()?;
+        self.0.resize(Rect::new(0, 0, size.width, size.height))
     }
 }
 
@@ -139,7 +147,7 @@ fn press(key: KeyEvent, screen: &mut Screen, terminal: &mut Borrowed) -> std::io
     match (key.code, key.modifiers.contains(KeyModifiers::CONTROL)) {
         (KeyCode::Char('c'), true) => return Ok(Done::End),
         (KeyCode::Char('z'), true) => terminal.stop()?,
-        (KeyCode::Char('l'), true) => terminal.0.clear()?,
+        (KeyCode::Char('l'), true) => terminal.redraw()?,
         (KeyCode::Char('q') | KeyCode::Esc, _) => return Ok(Done::End),
         (KeyCode::Tab, _) => screen.next_list(),
         (KeyCode::Char('s') | KeyCode::Right, _) => screen.turn_column(1),

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use fuser::{
-    AccessFlags, BsdFileFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo, IoctlFlags, LockOwner,
-    OpenAccMode, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags, ReplyAttr, ReplyCreate,
-    ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyOpen, ReplyPoll, ReplyStatfs,
-    ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+    AccessFlags, BsdFileFlags, Errno, FileHandle, Filesystem, FopenFlags, INodeNo, IoctlFlags, KernelConfig,
+    LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags, PollNotifier, RenameFlags, ReplyAttr,
+    ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyOpen, ReplyPoll,
+    ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
 
 use super::handles::{Open, OpenControl};
@@ -20,6 +20,7 @@ use super::inodes::Shown;
 use super::requests::{Requests, caller};
 use crate::fs::deadlines::Deadlines;
 use crate::fs::errno::write_errno;
+use crate::fs::filesystem::tell_broken;
 use crate::fs::shared::{BLOCK, GENERATION};
 use crate::parse::text;
 use crate::tree::{Alive, Node, Use};
@@ -59,23 +60,35 @@ impl AliveFilesystem {
 }
 
 impl Filesystem for AliveFilesystem {
+    fn init(&mut self, _request: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
+        tell_broken(config);
+        Ok(())
+    }
+
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let directory = match self.requests.shown(parent) {
             Ok(shown) => shown,
             Err(error) => return reply.error(error),
         };
         let (caller, name) = (caller(request), text::decode(name.as_bytes()).into_owned());
+        let (looked_up, begun) = (name.clone(), Instant::now());
         self.requests.answer(
             "lookup",
-            move |requests, reads| requests.find(&directory, &name, caller, reads),
-            |requests, found| match found {
+            move |requests, reads| {
+                let found = requests.find(&directory, &name, caller, reads);
+                requests.late.found(parent, &name, requests.tree().deadline(), found)
+            },
+            move |requests, found| match found {
                 Ok(found) => {
                     requests.count(&found.shown, Use::Lookup);
                     let number = requests.inodes().looked_up(&found.shown);
                     let attributes = requests.attributes(number, &found.shown, found.content.as_ref());
                     reply.entry(&NOT_REMEMBERED, &attributes, GENERATION);
                 }
-                Err(error) => reply.error(error),
+                Err(error) => {
+                    requests.late.note(parent, looked_up, begun, error);
+                    reply.error(error);
+                }
             },
         );
     }

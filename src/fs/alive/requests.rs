@@ -10,6 +10,7 @@ use super::handles::Handles;
 use super::inodes::{Inodes, Shown};
 use crate::fs::deadlines::Deadlines;
 use crate::fs::errno::errno;
+use crate::fs::late::Late;
 use crate::fs::shared::{BLOCK, guarded};
 use crate::parse::text;
 use crate::query::{Caller, Manner, QueryError, Reads};
@@ -20,6 +21,7 @@ pub struct Requests {
     pub alive: Arc<Alive>,
     pub deadlines: Arc<Deadlines>,
     pub handles: Handles,
+    pub late: Late,
     inodes: Mutex<Inodes>,
     owner: (u32, u32),
     started: SystemTime,
@@ -39,6 +41,7 @@ impl Requests {
             alive,
             deadlines,
             handles: Handles::default(),
+            late: Late::default(),
             inodes: Mutex::new(Inodes::new(root)),
             owner: (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw()),
             started: SystemTime::now(),
