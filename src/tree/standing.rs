@@ -104,7 +104,7 @@ impl QueryStands {
             asked: standing.answers.all,
             failures: standing.answers.failures,
             mean: standing.answers.mean().map(|mean| mean.as_secs_f64()),
-            longest: (standing.answers.all > 0).then(|| standing.answers.longest.as_secs_f64()),
+            longest: (standing.answers.all > 0).then_some(standing.answers.longest.as_secs_f64()),
             error: standing.error,
             name: standing.name,
         }
