@@ -7,13 +7,17 @@ mod support;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use astfs::simulator::{Content, Fault, Version};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::Signal;
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use serde_json::Value;
 use support::mount::{Mounted, astfs, fuse_available, is_dead};
+use support::nobody::{NOBODY, can_become_nobody};
 use support::simulated::{Simulated, TreeFile, peers_and_users, run_within, shipped, text};
 use support::wait_until;
 
@@ -41,6 +45,19 @@ impl Findings {
         let matches =
             |(found, told): (&str, String)| found == state && words.iter().all(|word| told.contains(word));
         assert!(self.about(subject).any(matches), "no {state} {subject} {words:?}: {:#?}", self.0);
+    }
+
+    /// Has a shell do what a finding about a subject, with these words in it, says is to be done.
+    #[track_caller]
+    fn carry_out(&self, subject: &str, words: &str) {
+        let told = |one: &&Value| one["told"].as_str().is_some_and(|told| told.contains(words));
+        let remedy = self.0.iter().filter(|one| one["subject"] == subject).find(told);
+        let remedy = remedy.and_then(|one| one["remedy"].as_str()).expect("something is to be done");
+        let command = remedy.split('`').nth(1).unwrap_or_else(|| panic!("no command: {remedy}"));
+        let programs = Path::new(env!("CARGO_BIN_EXE_astfs")).parent().expect("a folder").display();
+        let programs = format!("{programs}:{}", std::env::var("PATH").unwrap_or_default());
+        let output = run_within(PATIENCE, Command::new("sh").args(["-c", command]).env("PATH", programs));
+        assert!(output.status.success(), "{command}: {}", text(&output.stderr));
     }
 }
 
@@ -101,6 +118,17 @@ fn what_is_wrong_with_a_tree_is_told_with_its_remedy() {
     assert_eq!(absent.status.code(), Some(1));
     let findings = Findings::of(&absent);
     findings.assert("secret", "fail", &["No such file", "write the manager user's secret"]);
+    findings.assert("server", "ok", &["asks none"]);
+    findings.carry_out("secret", "No such file");
+    Findings::of(&doctor(&[&tree.path()])).assert("secret", "fail", &["is empty", "write the manager"]);
+    fs::write(&secret, "hunter2\n").expect("a file");
+    Findings::of(&doctor(&[&tree.path()])).assert("secret", "ok", &[]);
+    fs::remove_file(&secret).expect("it is ours");
+    let given = run_within(
+        PATIENCE,
+        astfs().args(["doctor", "--format", "json"]).arg(tree.path()).env("ASTFS_SECRET", "hunter2"),
+    );
+    Findings::of(&given).assert("secret", "ok", &["ASTFS_SECRET"]);
     findings.assert("mount point", "fail", &["is not empty", "--nonempty"]);
 
     fs::write(&secret, "hunter2\n").expect("a file");
@@ -111,6 +139,11 @@ fn what_is_wrong_with_a_tree_is_told_with_its_remedy() {
     findings.assert("secret", "warn", &[&format!("chmod 600 {}", secret.display())]);
     findings.assert("permissions", "warn", &["everybody", "chmod o-w"]);
     findings.assert("server", "ok", &["asks none"]);
+    findings.carry_out("secret", "read by others");
+    findings.carry_out("permissions", "everybody");
+    let closed = Findings::of(&doctor(&[&tree.path()]));
+    closed.assert("secret", "ok", &[]);
+    closed.assert("permissions", "ok", &[]);
     assert!(!text(&open.stdout).contains("hunter2"));
 }
 
@@ -151,4 +184,88 @@ fn a_stale_mount_is_found() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     let umount = format!("astfs umount {}", mounted.path().display());
     Findings::of(&output).assert("mounts", "fail", &["has gone", &umount]);
+}
+
+#[test]
+fn a_mount_that_hangs_is_taken_away_by_the_command_that_is_told() {
+    if !fuse_available() {
+        return;
+    }
+    let server = Simulated::start(Content::generated(Version::Asterisk16, 2, 1));
+    let tree = TreeFile::new("[tree]\n\"motd\" = { text = \"x\" }\n\"events/all\" = { events = [\"*\"] }\n");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let place = folder.path().join("a b's");
+    fs::create_dir(&place).expect("a folder to mount on");
+    let mut command = astfs();
+    command.arg("mount").arg(tree.path()).arg(&place).envs(server.environment());
+    let mounted = Mounted::run(command, &place).unwrap_or_else(|error| panic!("{error}"));
+    mounted.signal(Signal::SIGSTOP);
+
+    let findings = Findings::of(&doctor(&[&shipped("basic.toml"), &place]));
+    findings.assert("mounts", "fail", &["a b's", "does not answer"]);
+    findings.assert("mount point", "fail", &["a b's", "does not answer", "astfs umount"]);
+    findings.carry_out("mounts", "a b's");
+    let listed = fs::read_to_string("/proc/self/mounts").expect("the list of mounts");
+    assert!(!listed.contains("a\\040b's"), "{listed}");
+    Findings::of(&doctor(&[&shipped("basic.toml"), &place])).assert("mount point", "ok", &["empty"]);
+    mounted.signal(Signal::SIGCONT);
+}
+
+#[test]
+fn what_a_bare_root_lacks_is_there_after_the_commands_that_are_told() {
+    if !fuse_available() || !can_become_nobody() {
+        return;
+    }
+    let none = None::<&str>;
+    unshare(CloneFlags::CLONE_NEWNS).expect("mounts of our own");
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("they stay our own");
+    let empty = |place: &str| {
+        mount(Some("tmpfs"), place, Some("tmpfs"), MsFlags::empty(), none)
+            .expect("an empty folder in its place");
+    };
+    empty("/dev");
+    // every program that is started here is given it
+    mknod("/dev/null", SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(1, 3)).expect("a device");
+    empty("/usr/sbin");
+    let findings = Findings::of(&doctor(&[]));
+    findings.assert("fuse device", "fail", &["No such file"]);
+    findings.carry_out("fuse device", "No such file");
+    findings.carry_out("mount.astfs", "do not know astfs");
+    let findings = Findings::of(&doctor(&[]));
+    findings.assert("fuse device", "ok", &[]);
+    findings.assert("mount.astfs", "ok", &["/usr/sbin/mount.astfs"]);
+
+    empty("/proc");
+    let findings = Findings::of(&doctor(&[]));
+    findings.assert("mounts", "fail", &["cannot be read"]);
+    findings.carry_out("mounts", "cannot be read");
+    let findings = Findings::of(&doctor(&[]));
+    assert!(findings.about("mounts").all(|(_, told)| !told.contains("cannot be read")), "{:#?}", findings.0);
+}
+
+#[test]
+fn others_than_root_are_told_what_fusermount3_lacks() {
+    if !can_become_nobody() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("it is ours");
+    let ids = [format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".into()];
+    let ask = || {
+        let mut command = Command::new("setpriv");
+        command.args(&ids).arg("env").arg(format!("PATH={}", folder.path().display()));
+        command.arg(env!("CARGO_BIN_EXE_astfs")).args(["doctor", "--format", "json"]);
+        Findings::of(&run_within(PATIENCE, &mut command))
+    };
+    let findings = ask();
+    findings.assert("fusermount3", "fail", &["not on the PATH", "apt install fuse3"]);
+    findings.assert("control files", "warn", &["only root"]);
+
+    let program = folder.path().join("fusermount3");
+    fs::write(&program, "#!/bin/sh\n").expect("a file");
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("it is ours");
+    let findings = ask();
+    findings.assert("fusermount3", "fail", &["does not run as root"]);
+    findings.carry_out("fusermount3", "does not run as root");
+    ask().assert("fusermount3", "ok", &[]);
 }

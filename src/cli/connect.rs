@@ -14,7 +14,7 @@ use crate::query::Server;
 use crate::recording::{Recording, Replay};
 
 /// The environment variable that holds the manager secret.
-const SECRET_VARIABLE: &str = "ASTFS_SECRET";
+pub(super) const SECRET_VARIABLE: &str = "ASTFS_SECRET";
 const DEFAULT_ADDRESS: &str = "127.0.0.1";
 
 /// What stands before the file in the place of an address.

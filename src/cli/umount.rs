@@ -1,11 +1,15 @@
 //! `astfs umount`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::CliError;
-use crate::fs::{MountState, detach, inspect};
+use crate::fs::{MountState, detach, detach_unanswering, inspect_within};
+
+/// So long a mount may take to answer; one that does not is taken away all the same.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Arguments of `umount`.
 #[derive(Debug, Args)]
@@ -16,15 +20,13 @@ pub struct UmountArgs {
 
 pub fn run(args: &UmountArgs) -> Result<(), CliError> {
     let shown = args.mountpoint.display();
-    let state =
-        inspect(&args.mountpoint).map_err(|error| CliError::Mountpoint(format!("{shown}: {error}")))?;
-    match state {
-        MountState::Free => Err(CliError::Mountpoint(format!("{shown}: nothing is mounted there"))),
-        MountState::Other => Err(CliError::Mountpoint(format!(
+    let failed = |error| CliError::Mountpoint(format!("{shown}: {error}"));
+    match inspect_within(&args.mountpoint, PATIENCE).map_err(failed)? {
+        None => detach_unanswering(&args.mountpoint).map_err(failed),
+        Some(MountState::Free) => Err(CliError::Mountpoint(format!("{shown}: nothing is mounted there"))),
+        Some(MountState::Other) => Err(CliError::Mountpoint(format!(
             "{shown}: what is mounted there is not an astfs; use umount(8)"
         ))),
-        MountState::Astfs | MountState::Stale => {
-            detach(&args.mountpoint).map_err(|error| CliError::Mountpoint(format!("{shown}: {error}")))
-        }
+        Some(MountState::Astfs | MountState::Stale) => detach(&args.mountpoint).map_err(failed),
     }
 }

@@ -33,4 +33,6 @@ pub use filesystem::TreeFilesystem;
 pub use gauge::{Gauge, Measured};
 pub use mount::{Access, Ended, Mount, MountError};
 pub use mounter::Mounter;
-pub use mountpoint::{MountState, detach, inspect, mounts, mounts_around};
+pub use mountpoint::{
+    MountState, detach, detach_unanswering, inspect, inspect_within, mounts, mounts_around,
+};

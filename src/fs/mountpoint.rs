@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
@@ -44,6 +46,18 @@ pub fn inspect(mountpoint: &Path) -> std::io::Result<MountState> {
     }
 }
 
+/// Looks the same up, but waits no longer than this for the process behind a mount; none if it does not answer.
+///
+/// # Errors
+/// If the list of mounts cannot be read.
+pub fn inspect_within(mountpoint: &Path, patience: Duration) -> std::io::Result<Option<MountState>> {
+    let (sender, told) = channel();
+    let mountpoint = mountpoint.to_owned();
+    // one that hangs holds up that thread, which ends with the program
+    std::thread::spawn(move || sender.send(inspect(&mountpoint)));
+    told.recv_timeout(patience).map_or(Ok(None), |state| state.map(Some))
+}
+
 /// The places of the astfs mounts that a path is in, the innermost first. The path is as the kernel lists
 /// mounts: absolute, without links.
 ///
@@ -73,6 +87,15 @@ pub fn detach(mountpoint: &Path) -> std::io::Result<()> {
         let _ = take_away(&inside);
     }
     take_away(&target)
+}
+
+/// Takes a mount away whose process does not answer, and with it what is mounted inside: that has no name of its
+/// own that could be looked up.
+///
+/// # Errors
+/// If neither the kernel nor `fusermount3` does it.
+pub fn detach_unanswering(mountpoint: &Path) -> std::io::Result<()> {
+    take_away(&absolute(mountpoint))
 }
 
 fn take_away(target: &Path) -> std::io::Result<()> {

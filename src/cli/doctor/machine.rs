@@ -4,17 +4,18 @@ use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use nix::unistd::geteuid;
 
 use super::super::mount_helper;
-use super::Findings;
-use crate::fs::{Mount, MountError, MountState, inspect, mounts};
+use super::{Findings, word};
+use crate::fs::{Mount, MountError, MountState, inspect_within, mounts};
 use crate::sandbox;
 
 const FUSE: &str = "/dev/fuse";
+/// Where the kernel tells the devices it has that share one number, and that of FUSE.
+const DEVICES: &str = "/proc/misc";
 const FUSE_CONFIGURATION: &str = "/etc/fuse.conf";
 /// Where mount(8) looks for its helpers.
 const HELPERS: [&str; 2] = ["/usr/sbin", "/sbin"];
@@ -39,8 +40,16 @@ pub fn look(findings: &mut Findings) {
 /// Looks at the directory that is to be mounted on.
 pub fn look_at(mountpoint: &Path, findings: &mut Findings) {
     let (subject, shown) = ("mount point", mountpoint.display());
+    // looking closer would hang with it
+    if state(mountpoint).is_none() {
+        return findings.fail(subject, format_args!("{shown} {}", unanswering()), takes_away(mountpoint));
+    }
     match Mount::examine(mountpoint, false, false) {
         Ok(()) => findings.ok(subject, format_args!("{shown} is an empty directory")),
+        Err(MountError::Stale(_)) => {
+            let told = format_args!("{shown} is a stale mount: the astfs behind it has gone");
+            findings.fail(subject, told, takes_away(mountpoint));
+        }
         Err(MountError::Mounted(_)) => findings.ok(subject, format_args!("{shown} has an astfs mounted")),
         // it says itself what is to be done
         Err(error) => {
@@ -60,11 +69,20 @@ fn fuse_device(findings: &mut Findings) {
                 ErrorKind::PermissionDenied => {
                     "`chmod 666 /dev/fuse`, as udev does, or, in a container, let it have the device"
                 }
+                ErrorKind::NotFound if kernel_has_fuse() => {
+                    "`mknod -m 666 /dev/fuse c 10 229`, or, in a container, give it the device"
+                }
                 _ => "`modprobe fuse`, or, in a container, give it the device",
             };
             findings.fail(subject, format_args!("{FUSE}: {error}"), remedy);
         }
     }
+}
+
+/// Whether only the name of the device is missing, as in a folder that is somebody's root.
+fn kernel_has_fuse() -> bool {
+    let devices = std::fs::read_to_string(DEVICES).unwrap_or_default();
+    devices.lines().any(|line| line.split_whitespace().nth(1) == Some("fuse"))
 }
 
 /// Who may mount, and let others in.
@@ -88,7 +106,7 @@ fn privileges(findings: &mut Findings) {
             findings.fail(
                 subject,
                 format_args!("{shown} does not run as root"),
-                format_args!("`chown root {shown}; chmod u+s {shown}`"),
+                format_args!("`chown root {0}; chmod u+s {0}`, as root", word(&program)),
             );
         }
         None => findings.fail(subject, "not on the PATH", "`apt install fuse3`, or mount as root"),
@@ -129,7 +147,7 @@ fn helper(findings: &mut Findings) {
             findings.warn(
                 name,
                 "mount(8) and /etc/fstab do not know astfs",
-                format_args!("`ln -s {} {}/{name}` if they are to", program.display(), HELPERS[0]),
+                format_args!("`ln -sf {} {}/{name}` if they are to", word(&program), HELPERS[0]),
             );
         }
     }
@@ -140,21 +158,23 @@ fn mounted(findings: &mut Findings) {
     let subject = "mounts";
     let all = match mounts() {
         Ok(all) => all,
-        Err(error) => return findings.fail(subject, error, "mount /proc"),
+        Err(error) => {
+            let told = format_args!("what is mounted cannot be read: {error}");
+            return findings.fail(subject, told, "`mount -t proc proc /proc`");
+        }
     };
     let mut answer = 0;
     for mountpoint in &all {
         let shown = mountpoint.display();
-        let remedy = format!("`astfs umount {shown}` takes it away");
         match state(mountpoint) {
             Some(MountState::Stale) => {
-                findings.fail(subject, format_args!("{shown}: the astfs behind it has gone"), remedy);
+                findings.fail(
+                    subject,
+                    format_args!("{shown}: the astfs behind it has gone"),
+                    takes_away(mountpoint),
+                );
             }
-            None => findings.fail(
-                subject,
-                format_args!("{shown} does not answer within {} s", PATIENCE.as_secs()),
-                remedy,
-            ),
+            None => findings.fail(subject, format_args!("{shown} {}", unanswering()), takes_away(mountpoint)),
             Some(_) => answer += 1,
         }
     }
@@ -166,9 +186,13 @@ fn mounted(findings: &mut Findings) {
 
 /// What is at a mount point; none if it does not answer.
 fn state(mountpoint: &Path) -> Option<MountState> {
-    let (sender, told) = channel();
-    let mountpoint = mountpoint.to_owned();
-    // one that hangs holds up that thread, which ends with the program
-    std::thread::spawn(move || sender.send(inspect(&mountpoint)));
-    told.recv_timeout(PATIENCE).ok()?.ok()
+    inspect_within(mountpoint, PATIENCE).unwrap_or(Some(MountState::Free))
+}
+
+fn unanswering() -> String {
+    format!("does not answer within {} s", PATIENCE.as_secs())
+}
+
+fn takes_away(mountpoint: &Path) -> String {
+    format!("`astfs umount {}` takes it away", word(mountpoint))
 }

@@ -6,7 +6,7 @@ mod tree;
 
 use std::fmt::Display;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -118,6 +118,15 @@ fn one_line(text: &str) -> String {
     line.replace(|character: char| character.is_control(), "?")
 }
 
+/// A path as one word of a shell, for a command that is to be carried out as it is told.
+fn word(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    match path.chars().all(|character| character.is_alphanumeric() || "/._-+:,@%".contains(character)) {
+        true => path.into_owned(),
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}
+
 pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
     let mut findings = Findings::default();
     machine::look(&mut findings);
@@ -143,6 +152,12 @@ pub fn run(args: &DoctorArgs) -> Result<(), CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_one_word_of_a_shell() {
+        assert_eq!(word(Path::new("/mnt/pbx-1.a")), "/mnt/pbx-1.a");
+        assert_eq!(word(Path::new("/mnt/a b's;$(x)")), r"'/mnt/a b'\''s;$(x)'");
+    }
 
     #[test]
     fn each_finding_is_one_line_and_the_status_is_that_of_the_worst() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::check::{Live, ask, counted};
 use super::super::{CliError, Exit, ServerSelection, connect, open};
-use super::Findings;
+use super::{Findings, word};
 use crate::language::Model;
 
 /// The versions that astfs is made for.
@@ -26,6 +26,10 @@ pub fn look(
 ) -> Result<(), CliError> {
     let targets = match connect::targets(&mut model, selection, None) {
         Ok(targets) => targets,
+        Err(error @ CliError::File { .. }) => {
+            findings.fail("server", error, "do what the line `secret` says, or give --secret-file");
+            return Ok(());
+        }
         Err(error) => {
             let (told, remedy) = split(error, "set it in [server] of the tree file, or by an option");
             findings.fail("server", told, remedy);
@@ -76,7 +80,7 @@ fn tell(live: &Live, tree: &Path, subject: impl Fn(&str) -> String, findings: &m
     findings.ok(&subject("server"), format_args!("{}{login}", live.server));
     version(live, &subject("version"), findings);
 
-    let more = format!("`astfs check --live {}` tells more, and the user that is enough", tree.display());
+    let more = format!("`astfs check --live {}` tells more, and the user that is enough", word(tree));
     let denied = live.queries.iter().filter(|query| query.state == "denied" && query.matters);
     let denied: Vec<&str> = denied.map(|query| query.name.as_str()).collect();
     match denied.is_empty() {
@@ -98,14 +102,20 @@ fn tell(live: &Live, tree: &Path, subject: impl Fn(&str) -> String, findings: &m
         ),
     }
     if let Some(ahead) = live.clock_ahead {
-        match ahead.abs() > APART {
-            true => findings.warn(
-                &subject("clock"),
-                format_args!("the server's clock is {ahead:+.0} s from ours"),
-                "set both by NTP: times in files are the server's, log lines ours",
-            ),
-            false => findings.ok(&subject("clock"), "the server's and ours agree"),
-        }
+        clock(ahead, &subject("clock"), findings);
+    }
+}
+
+/// How far the server's clock is ahead of ours, in seconds.
+fn clock(ahead: f64, subject: &str, findings: &mut Findings) {
+    let way = if ahead < 0.0 { "behind" } else { "ahead of" };
+    match ahead.abs() > APART {
+        true => findings.warn(
+            subject,
+            format_args!("the server's clock is {:.0} s {way} ours", ahead.abs()),
+            "set both by NTP (`timedatectl set-ntp true`): times in files are the server's, log lines ours",
+        ),
+        false => findings.ok(subject, "the server's and ours agree"),
     }
 }
 
@@ -133,4 +143,21 @@ fn version(live: &Live, subject: &str, findings: &mut Findings) {
 fn first(names: &[&str]) -> String {
     let more = if names.len() > NAMES { ", …" } else { "" };
     names[..names.len().min(NAMES)].join(", ") + more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_that_are_apart_are_told_with_the_way_and_others_are_not() {
+        let mut findings = Findings::default();
+        [-3600.2, 7.0, -4.9, 0.0].map(|ahead| clock(ahead, "clock", &mut findings));
+        let told = findings.text();
+        let lines: Vec<&str> = told.lines().collect();
+        assert!(lines[0].starts_with("warn  clock  the server's clock is 3600 s behind ours; "), "{told}");
+        assert!(lines[1].starts_with("warn  clock  the server's clock is 7 s ahead of ours; "), "{told}");
+        assert!(lines[2..].iter().all(|line| line.starts_with("ok ")), "{told}");
+        assert_eq!(findings.exit, None);
+    }
 }

@@ -1,11 +1,13 @@
 //! The tree file with its templates and secrets.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::super::check::counted;
+use super::super::connect::SECRET_VARIABLE;
 use super::super::{Exit, ServerSelection, open};
-use super::Findings;
+use super::{Findings, word};
 use crate::language::{Model, Report, SecretSource, Severity};
 
 const OTHERS_WRITE: u32 = 0o002;
@@ -22,7 +24,7 @@ pub fn look(path: &Path, server: &ServerSelection, findings: &mut Findings) -> O
         }
     };
     let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
-    let remedy = format!("`astfs check {shown}` tells more");
+    let remedy = format!("`astfs check {}` tells more", word(path));
     match &model {
         None => findings.fail_as(
             Exit::TreeFile,
@@ -57,7 +59,7 @@ fn permissions(report: &Report, findings: &mut Findings) {
         Some(path) => {
             let shown = path.display();
             let told = format!("{shown} can be changed by everybody, and so what the server is asked");
-            findings.warn("permissions", told, format_args!("`chmod o-w {shown}`"));
+            findings.warn("permissions", told, format_args!("`chmod o-w {}`", word(path)));
         }
         None => findings.ok("permissions", "nobody else can change the tree"),
     }
@@ -82,15 +84,27 @@ fn secrets(model: &Model, server: &ServerSelection, findings: &mut Findings) {
         Some(given) => vec![given],
         None => declared.collect(),
     };
+    if !files.is_empty() && server.secret_file.is_none() && std::env::var_os(SECRET_VARIABLE).is_some() {
+        return findings.ok("secret", format_args!("{SECRET_VARIABLE} has it"));
+    }
     for path in files {
         let (subject, shown) = ("secret", path.display());
-        let remedy = format!("`chmod 600 {shown}`");
-        match std::fs::File::open(path) {
-            Err(error) => findings.fail(
-                subject,
-                format_args!("{shown}: {error}"),
-                "write the manager user's secret into it, readable for who mounts",
-            ),
+        let remedy = format!("`chmod 600 {}`", word(path));
+        match std::fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let word = word(path);
+                let remedy = format!(
+                    "`install -m 600 /dev/null {word}`, then write the manager user's secret into it"
+                );
+                findings.fail(subject, format_args!("{shown}: {error}"), remedy);
+            }
+            Err(error) => {
+                findings.fail(subject, format_args!("{shown}: {error}"), "let who mounts read it");
+            }
+            Ok(text) if text.is_empty() || text.starts_with(b"\n") => {
+                let told = format_args!("{shown} is empty, or its first line is");
+                findings.fail(subject, told, "write the manager user's secret into it");
+            }
             Ok(_) if mode(path).is_none_or(|mode| mode & OTHERS_READ != 0) => {
                 findings.warn(subject, format_args!("{shown} can be read by others"), remedy);
             }
