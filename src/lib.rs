@@ -4,6 +4,7 @@
 //! bytes ([`ami`]) become values ([`parse`]), the tree file ([`language`]) says which questions to
 //! ask ([`query`]), of a server or beside it ([`origin`]), and what their results look like as directories and files ([`tree`]), and the
 //! kernel is served from that ([`fs`]). Each module knows only those named before it.
+//! A server can also be what others publish (`published`) of it.
 //! [`recording`] keeps what a server told, and stands in for it; [`testing`] compares a tree with what
 //! is expected of it. [`simulator`] is an Asterisk to try all this on, and [`cli`] the commands of the program.
 //! What is counted on the way ([`measure`]) is told as [`metrics`].
@@ -20,6 +21,8 @@ pub mod measure;
 pub mod metrics;
 pub mod origin;
 pub mod parse;
+#[cfg(feature = "nats")]
+pub mod published;
 pub mod query;
 pub mod recording;
 pub mod sandbox;

@@ -139,7 +139,7 @@ impl Action {
     }
 
     /// The action as text, for messages to people: its name, and of a `Command` the command.
-    pub(super) fn label(&self) -> String {
+    pub fn label(&self) -> String {
         match self.get("Command") {
             Some(command) if !self.hides(b"Command", command) => {
                 format!("{} {:?}", shown(self.name()), shown(command))

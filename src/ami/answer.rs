@@ -61,6 +61,11 @@ impl Answer {
         ended.ok_or(CodecError::Truncated { bytes: recording.len() })
     }
 
+    /// An answer of these messages, as it was once put together.
+    pub fn of(message: Message, items: Arc<[Message]>, complete: Option<Message>) -> Answer {
+        Answer { message, items, complete }
+    }
+
     /// The `Response` message (for 13's `DataGet` the event that stands in its place).
     pub fn message(&self) -> &Message {
         &self.message

@@ -170,6 +170,28 @@ pub enum AskError {
         /// What was asked.
         question: String,
     },
+    /// Answers are taken from where others publish them, and nobody publishes any now.
+    #[error("nothing is published at {place}: {reason}")]
+    NoPublisher {
+        /// Where they are taken from.
+        place: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Answers are taken from where others publish them, and this one is not among them.
+    #[error("{place} holds no answer to {question}; publish with the same tree")]
+    NotPublished {
+        /// Where they are taken from.
+        place: String,
+        /// What was asked.
+        question: String,
+    },
+    /// Whoever publishes the answers had none.
+    #[error("whoever publishes asked in vain: {reason}")]
+    Relayed {
+        /// Why.
+        reason: String,
+    },
     /// The question (or the login) cannot be sent.
     #[error(transparent)]
     Refused(#[from] ActionError),

@@ -37,6 +37,9 @@ pub struct Connected {
 /// Which server is to be asked, with everything that decides on the connection.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Target {
+    /// What is published of the server of that name.
+    #[cfg(feature = "nats")]
+    Published(crate::published::NatsSettings, String),
     /// The recording in that file.
     Recording(String),
     /// A server.
@@ -75,6 +78,14 @@ pub fn targets(
         }
     } else if let Some(address) = selection.server.last() {
         model.servers.entry(String::new()).or_default().address = Some(address.clone());
+    }
+    #[cfg(feature = "nats")]
+    if let Some(from) = &selection.from {
+        if !model.is_fleet() {
+            model.servers.entry(String::new()).or_default();
+        }
+        let names = model.servers.keys().filter(|_| model.asks_server());
+        return Ok(names.map(|name| (name.clone(), Target::Published(from.clone(), name.clone()))).collect());
     }
     // a recording stands in for what is beside the server as well
     let is_recording =
@@ -152,6 +163,11 @@ impl Target {
                 let origins = Some(origins);
                 return Ok(Connected { server, client: None, origins, recorded, secret: None });
             }
+            #[cfg(feature = "nats")]
+            Target::Published(from, name) => {
+                let server = Arc::new(crate::published::Reader::start(from.clone(), name));
+                return Ok(Connected { server, client: None, origins: None, recorded: None, secret: None });
+            }
             Target::Live { address, user, secret, plain_login, tls, exposed } => {
                 (address, user, secret, *plain_login, tls, *exposed)
             }
@@ -189,6 +205,12 @@ fn secret(selection: &ServerSelection, declared: &ServerAddress) -> Result<Strin
 }
 
 fn secret_file(path: &Path) -> Result<String, CliError> {
+    let text = read_secret(path)?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// Reads a file that nobody else should be able to read, and says so if somebody can.
+pub fn read_secret(path: &Path) -> Result<String, CliError> {
     let failed = |error| CliError::File { path: path.to_owned(), error };
     let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode();
     if mode & 0o077 != 0 {
@@ -198,6 +220,5 @@ fn secret_file(path: &Path) -> Result<String, CliError> {
             mode & 0o7777
         );
     }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    std::fs::read_to_string(path).map_err(failed)
 }

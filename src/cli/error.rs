@@ -75,6 +75,10 @@ pub enum CliError {
     /// What is needed to encrypt the connection.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// NATS.
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Nats(#[from] crate::published::NatsError),
     /// A recording.
     #[error(transparent)]
     Recording(#[from] RecordingError),
@@ -123,6 +127,8 @@ impl CliError {
             CliError::Query(error) | CliError::Tree { error: TreeError::Query(error), .. } => of_query(error),
             CliError::Told(status) => return ExitCode::from(*status),
             CliError::Server(_) => Exit::Server,
+            #[cfg(feature = "nats")]
+            CliError::Nats(_) => Exit::Server,
             CliError::File { .. }
             | CliError::Arguments(_)
             | CliError::Program { .. }

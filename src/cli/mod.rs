@@ -22,8 +22,12 @@ mod man;
 mod metrics;
 mod mount;
 mod mount_helper;
+#[cfg(feature = "nats")]
+mod nats;
 mod open;
 mod progress;
+#[cfg(feature = "nats")]
+mod publish;
 mod query;
 mod record;
 mod reload;
@@ -86,6 +90,9 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 mistakes in the tree file or tes
 enum Command {
     /// Mount a tree; stays in the foreground unless told otherwise
     Mount(mount::MountArgs),
+    /// Ask what a tree asks its servers, and publish the answers by NATS, for `mount --from`
+    #[cfg(feature = "nats")]
+    Publish(publish::PublishArgs),
     /// Unmount a tree, also a stale one that a crash left behind
     Umount(umount::UmountArgs),
     /// Have a mount read its tree file and templates again
@@ -155,6 +162,10 @@ struct ServerSelection {
     /// Let the tree run programs on this machine (`exec`), as the user that astfs runs as
     #[arg(long)]
     allow_exec: bool,
+    /// Where the answers are taken from, if it is not the servers.
+    #[cfg(feature = "nats")]
+    #[arg(skip)]
+    from: Option<crate::published::NatsSettings>,
 }
 
 impl ServerSelection {
@@ -198,6 +209,8 @@ fn perform(cli: Cli, arguments: &[OsString]) -> Result<(), CliError> {
     };
     let telling = match cli.command {
         Command::Mount(_) | Command::Demo(_) => Telling::Deeds,
+        #[cfg(feature = "nats")]
+        Command::Publish(_) => Telling::Deeds,
         Command::Record(_) | Command::Test(_) => Telling::Progress,
         _ => Telling::Failures,
     };
@@ -208,6 +221,8 @@ fn perform(cli: Cli, arguments: &[OsString]) -> Result<(), CliError> {
     logging::start(verbose, quiet, telling, cli.log_format);
     let done = entered.and_then(|()| match cli.command {
         Command::Mount(args) => mount::run(args, arguments),
+        #[cfg(feature = "nats")]
+        Command::Publish(args) => publish::run(&args),
         Command::Umount(args) => umount::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Status(args) => status::run(&args),

@@ -45,6 +45,13 @@ pub struct MountArgs {
     /// Mount in that mount namespace, in which all files are looked for
     #[arg(long, value_name = "FILE")]
     namespace: Option<PathBuf>,
+    /// Take the answers from where `astfs publish` puts them, and ask no server; control files are refused
+    #[cfg(feature = "nats")]
+    #[arg(long, value_name = "nats://HOST:PORT")]
+    from: Option<String>,
+    #[cfg(feature = "nats")]
+    #[command(flatten)]
+    nats: super::nats::NatsArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -109,6 +116,28 @@ impl MountArgs {
         entered.map_err(|error| CliError::File { path: path.clone(), error })
     }
 
+    /// The same with what is to be known of where the answers are taken from, which is read here and not again.
+    #[cfg(feature = "nats")]
+    fn with_source(mut self) -> Result<MountArgs, CliError> {
+        if let Some(from) = &self.from {
+            self.selection.server.from = Some(self.nats.settings(from)?);
+            self.how.read_only = true;
+        }
+        Ok(self)
+    }
+
+    /// Says that control files cannot be written, where answers are published and there are such files.
+    #[cfg(feature = "nats")]
+    fn tell_of_control_files(&self, tree: &Tree) {
+        let is_control = |entry: &crate::language::Entry| entry.write.is_some();
+        if self.from.is_some() && tree.queries().model().entries.iter().any(is_control) {
+            tracing::warn!(
+                "control files cannot be written here (EROFS): only whoever publishes has a session with the \
+                 server; mount without --from to write"
+            );
+        }
+    }
+
     /// Whether this process only starts the one that is to mount.
     fn starts_another(&self) -> bool {
         self.daemon && !daemon::is_background()
@@ -124,6 +153,8 @@ impl MountArgs {
 
 /// Mounts. The arguments are those of this process, for the one in the background.
 pub fn run(args: MountArgs, arguments: &[OsString]) -> Result<(), CliError> {
+    #[cfg(feature = "nats")]
+    let args = args.with_source()?;
     if args.dry_run {
         args.examine()?;
         return args.how.examine(&args.mountpoint);
@@ -152,6 +183,8 @@ pub fn run(args: MountArgs, arguments: &[OsString]) -> Result<(), CliError> {
     let done = runtime.block_on(async {
         let (tree, mut reloader) = Reloader::open(&args.selection, None, args.watch)?;
         reloader.confined = confined;
+        #[cfg(feature = "nats")]
+        args.tell_of_control_files(&tree);
         let ready = || if background { daemon::tell_ready(args.log_file.as_deref()) } else { Ok(()) };
         serve(tree, reloader, &args.mountpoint, &args.how, (mounter, endpoint), ready).await
     });

@@ -50,7 +50,8 @@ pub struct HelperArgs {
 const AFTER_HELP: &str = "\
 Options are those of `astfs mount --help` by their names, with _ for -:
   allow_other, nonempty, recover, watch, no_sandbox, allow_exec, server=HOST:PORT, user=NAME,
-  secret_file=FILE, templates=DIR, log_file=FILE, metrics=ADDRESS:PORT
+  secret_file=FILE, templates=DIR, log_file=FILE, metrics=ADDRESS:PORT, from=nats://HOST:PORT,
+  nats_credentials=FILE, nats_ca=FILE
 `ro` refuses writing to control files. What mount(8) and systemd have for their own use is passed over
 (auto, noauto, nofail, _netdev, user, users, owner, group, comment=…, x-…), and so is what holds of every
 astfs (nosuid, nodev, noexec, noatime, …). There is no option for a secret: everybody could read it.

@@ -11,6 +11,12 @@ pub fn ready(mountpoint: &Path) {
     tell(&[NotifyState::Ready, status(&format!("mounted at {}", mountpoint.display()))]);
 }
 
+/// Answers are published there.
+#[cfg(feature = "nats")]
+pub fn publishing(address: &str) {
+    tell(&[NotifyState::Ready, status(&format!("publishes to {address}"))]);
+}
+
 /// The tree is read again.
 pub fn reloading() {
     // without the time, newer ones take it for a mistake

@@ -59,6 +59,7 @@ pub(crate) use parts::report_syntax;
 pub use path::{Pattern, Segment};
 pub use reading::Way;
 pub use schema::schema;
+pub use secrets::is_secret;
 pub use source::{Place, Span, TreeSource};
 pub use succession::Succession;
 pub use templates::{Expression, TemplateName, Templates, TextKind, error_text};

@@ -33,6 +33,7 @@ const SECRETS: [&str; 14] = [
     "refreshtoken",
 ];
 
+/// Whether a field of that name holds what proves who somebody is.
 pub fn is_secret(field: &str) -> bool {
     let plain: String = field.chars().filter(|character| !matches!(character, '_' | '-')).collect();
     SECRETS.contains(&plain.to_ascii_lowercase().as_str())

@@ -127,15 +127,18 @@ impl QueryError {
                 AskError::Unanswered { .. }
                 | AskError::TooLong { .. }
                 | AskError::NotRecorded { .. }
+                | AskError::NotPublished { .. }
+                | AskError::Relayed { .. }
                 | AskError::Refused(_) => FailureKind::Failed,
                 AskError::NotConnected { reason: ConnectionError::Io(error), .. }
                     if error.kind() == std::io::ErrorKind::ConnectionRefused =>
                 {
                     FailureKind::ConnectionRefused
                 }
-                AskError::NotConnected { .. } | AskError::Disconnected { .. } | AskError::Stopped => {
-                    FailureKind::Down
-                }
+                AskError::NotConnected { .. }
+                | AskError::NoPublisher { .. }
+                | AskError::Disconnected { .. }
+                | AskError::Stopped => FailureKind::Down,
             },
             QueryError::NoContent { error, .. } => kind_of(error),
             QueryError::Late { .. } => FailureKind::TimedOut,
@@ -150,9 +153,12 @@ impl QueryError {
 
     /// Whether the connection has told of it already, so that each query need not.
     pub fn is_about_connection(&self) -> bool {
-        use AskError::{Disconnected, LoginRefused, NotConnected, Stopped};
+        use AskError::{Disconnected, LoginRefused, NoPublisher, NotConnected, Stopped};
         let QueryError::NoAnswer { error, .. } = self else { return false };
-        matches!(error, NotConnected { .. } | LoginRefused { .. } | Disconnected { .. } | Stopped)
+        matches!(
+            error,
+            NotConnected { .. } | NoPublisher { .. } | LoginRefused { .. } | Disconnected { .. } | Stopped
+        )
     }
 
     /// Whether the server answered, and the answer was no.

@@ -82,6 +82,10 @@ impl Queries {
 
     fn concerned_by_events(&self, server: ServerId) -> HashMap<&str, Vec<Concern<'_>>> {
         let mut concerned: HashMap<&str, Vec<Concern<'_>>> = HashMap::new();
+        if self.connections[server.0].server.published().is_some() {
+            // whoever publishes has met the event, and it may be here before the answer that it made necessary
+            return concerned;
+        }
         let queries = self.model().queries.iter().enumerate();
         for (index, query) in queries.filter(|(_, query)| query.server.is_none_or(|own| own == server)) {
             let outdates = query.refresh.on.iter().map(|trigger| (trigger, false));

@@ -393,7 +393,7 @@ impl Queries {
         cells.get(inquiry).map(|known| Arc::clone(&known.0))
     }
 
-    fn cell(&self, id: QueryId, inquiry: Inquiry, keys: Vec<Arc<str>>) -> Arc<Cell> {
+    pub(super) fn cell(&self, id: QueryId, inquiry: Inquiry, keys: Vec<Arc<str>>) -> Arc<Cell> {
         if let Some(known) = self.known_cell(id, &inquiry) {
             return known;
         }

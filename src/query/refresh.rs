@@ -61,15 +61,20 @@ impl Queries {
     /// until the servers are gone. To be run as a task of its own; no event is missed from this call on.
     pub fn follow(self: Arc<Self>, keeper: Keeper) -> impl Future<Output = ()> + Send + use<> {
         let events: Vec<_> = self.connections.iter().map(|connection| connection.server.events()).collect();
+        let overtaken: Vec<_> = self.connections.iter().map(|connection| connection.overtaken()).collect();
         let changes = self.changes();
         async move {
             let keeper = Arc::new(keeper);
             // ends with this
             let mut following = JoinSet::new();
-            for (server, events) in events.into_iter().enumerate() {
+            for (server, (events, overtaken)) in events.into_iter().zip(overtaken).enumerate() {
                 let (queries, keeper, server) = (Arc::clone(&self), Arc::clone(&keeper), ServerId(server));
                 following.spawn(async move {
-                    tokio::join!(queries.follow_events(server, events), queries.follow_link(server, &keeper))
+                    tokio::join!(
+                        queries.follow_events(server, events),
+                        queries.follow_published(server, overtaken),
+                        queries.follow_link(server, &keeper)
+                    )
                 });
             }
             tokio::join!(self.follow_changes(changes), self.refresh(&keeper));

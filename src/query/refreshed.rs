@@ -52,6 +52,7 @@ impl Queries {
             for (key, at) in stages.anew.drain() {
                 pending.entry(key).or_insert(at);
             }
+            self.pend_later(one, cell, &list, pending);
         }
         // the list has told of what was known when it was asked
         // a list asked for just now is taken as it is, or events that come faster than answers would
@@ -65,7 +66,8 @@ impl Queries {
             known
         });
         // meanwhile the single ones go on: a list that takes long is not asked for at once
-        if (unknown || waits && pending.len() > many(&list))
+        let many = if self.is_published(cell) { usize::MAX } else { many(&list) };
+        if (unknown || waits && pending.len() > many)
             && let Some(unready) = self.ask_for_all(cell, reads, waits)
         {
             return Err(unready);
@@ -150,8 +152,9 @@ impl Queries {
         let (query, home) = (self.model().query(id), self.home(id));
         let reads = Reads::new(Manner { eager: true, ..Manner::of_reader() });
         let list = self.known_cell(id, &self.inquiry(query, &home, &reads).ok()?)?;
-        // what a server could not tell just now, or never can, is not asked for again and again
-        if !list.is_answered() {
+        // what a server could not tell just now, or never can, is not asked for again and again; and where somebody
+        // else asks, the list is what it was
+        if !list.is_answered() || self.is_published(&list) {
             return None;
         }
         let now = Instant::now();
@@ -169,7 +172,7 @@ impl Queries {
         reads.wanted().pop()
     }
 
-    fn record_of_list(&self, one: QueryId, key: &Arc<str>, record: &Value) -> Bindings {
+    pub(super) fn record_of_list(&self, one: QueryId, key: &Arc<str>, record: &Value) -> Bindings {
         let variable = self.model().query(one).parameters.first().map_or("", String::as_str).into();
         let (name, key, value) = (escape(key).into(), Arc::clone(key), record.clone());
         self.home(one).with(Binding { variable, name, key, value, origin: None })

@@ -69,7 +69,7 @@ impl Bindings {
     }
 
     /// Whether the records are the same, not only their names.
-    pub(super) fn same_records(&self, other: &Bindings) -> bool {
+    pub fn same_records(&self, other: &Bindings) -> bool {
         self.0.len() == other.0.len() && self.0.iter().zip(&*other.0).all(|(one, two)| one.value == two.value)
     }
 

@@ -33,6 +33,22 @@ pub trait Server: Send + Sync {
 
     /// The server's events from now on. A receiver that lags has to take everything for stale.
     fn events(&self) -> broadcast::Receiver<Arc<Message>>;
+
+    /// Its answers, if somebody else asks for them and it knows when one is another. Then neither events nor age
+    /// make anything stale, but that alone.
+    fn published(&self) -> Option<&dyn Published> {
+        None
+    }
+}
+
+/// Answers that somebody else asks for, and keeps fresh.
+pub trait Published: Send + Sync {
+    /// The questions that have another answer, from now on. A receiver that lags has to take everything for stale.
+    fn overtaken(&self) -> broadcast::Receiver<Action>;
+
+    /// Whether the latest answer to one question came after the latest to another; also notes that somebody wants to
+    /// be told when the first one's is another.
+    fn is_later(&self, one: &Action, than: &Action) -> bool;
 }
 
 impl Server for Client {

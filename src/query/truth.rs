@@ -18,6 +18,7 @@ impl Queries {
     pub(super) fn conditions(&self, cell: &Cell, manner: Manner) -> Conditions {
         let query = self.model().query(cell.query);
         let lives = match (query.refresh.every, query.refresh.on.is_empty()) {
+            _ if self.is_published(cell) => None,
             (Some(every), _) => Some(every),
             (None, true) if cell.is_watched() => None,
             (None, true) => Some(self.model().defaults.ttl),

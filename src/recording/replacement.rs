@@ -225,23 +225,24 @@ fn is_word(byte: &u8) -> bool {
 }
 
 /// A line of what a server sent.
-struct Line<'a> {
+pub(super) struct Line<'a> {
     /// The line with its end.
-    bytes: &'a [u8],
+    pub bytes: &'a [u8],
     /// What of it is text: of a command's output without the header around it.
-    shown: Range<usize>,
+    pub shown: Range<usize>,
     /// Where in that the value begins, if it is a header.
     value: usize,
 }
 
 impl Line<'_> {
-    fn text(&self) -> &[u8] {
+    /// The text.
+    pub fn text(&self) -> &[u8] {
         &self.bytes[self.shown.clone()]
     }
 }
 
 /// The lines, and where secrets stand in the text that goes on from line to line.
-fn each_line(text: &[u8], mut look: impl FnMut(&Line<'_>, &mut Places)) {
+pub(super) fn each_line(text: &[u8], mut look: impl FnMut(&Line<'_>, &mut Places)) {
     const OUTPUT: &[u8] = b"Output: ";
     let follows = text.starts_with(b"Response: Follows\r\n");
     let mut places = Places::default();

@@ -26,7 +26,7 @@ const ELSEWHERE: [(&str, &str, &str); 18] = [
     ("docs/operations.md", "fstab", "tests/package/run"),
     ("docs/operations.md", "ini", "settings that systemd reads"),
     ("docs/operations.md", "sh", "tests/package/run, in a Debian of its own, and tests/doctor.rs"),
-    ("docs/operations.md", "text", "what tests/package/run ends with"),
+    ("docs/operations.md", "text", "what tests/package/run ends with, and what tests/top.rs draws"),
     ("docs/performance.md", "sh", "measuring takes an hour"),
     ("docs/reliability.md", "sh", "fuzzing takes hours, and a nightly toolchain"),
     ("docs/semantics.md", "explain", "tests/explain.rs"),

@@ -16,6 +16,8 @@ pub mod counts;
 pub mod document;
 pub mod gauges;
 pub mod mount;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod nobody;
 pub mod page;
 pub mod proxy;
