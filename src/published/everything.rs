@@ -192,11 +192,6 @@ impl Everything {
         }
     }
 
-    /// The only server.
-    fn server(&self) -> Option<ServerId> {
-        Some(ServerId(0))
-    }
-
     /// Every combination of records that a query is asked for.
     fn records(&self, id: QueryId, reads: &Reads) -> Result<Vec<Bindings>, Unready> {
         let mut all = vec![self.queries.home(id)];
@@ -229,7 +224,7 @@ impl Everything {
         let mut lacks = false;
         for variable in &own {
             // whose records come and go with its list
-            if let Some(list) = self.queries.named_table(&variable.records, self.server()) {
+            if let Some(list) = self.queries.named_table(&variable.records, Some(ServerId(0))) {
                 let _ = self.queries.read(list, &self.queries.home(list), reads);
             }
         }

@@ -66,6 +66,9 @@ pub struct Places {
 impl Places {
     /// The places in the next line, which has no line end, in their order.
     pub fn in_line(&mut self, line: &[u8]) -> Vec<Range<usize>> {
+        if self.columns.is_empty() && !may_hold(line) {
+            return Vec::new();
+        }
         let mut places: Vec<Range<usize>> = Vec::new();
         let mut add = |range: Range<usize>| {
             let range = trimmed(line, range);
@@ -100,6 +103,13 @@ impl Places {
         places.sort_by_key(|place| place.start);
         places
     }
+}
+
+/// Whether a pattern can be found in a line: most lines are told apart in a fraction of the time that these take.
+fn may_hold(line: &[u8]) -> bool {
+    const WORDS: [&[u8]; 3] = [b"secret", b"pass", b"cred"];
+    let holds = |word: &&[u8]| line.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+    line.contains(&b'@') || WORDS.iter().any(holds)
 }
 
 /// The columns of secrets, if the line is one of labels: words of letters, two blanks between some.
