@@ -207,7 +207,7 @@ fn parts(text: &[u8]) -> Vec<Bytes> {
     for line in text.split_inclusive(|&byte| byte == b'\n') {
         end += line.len();
         let sum: u32 = line.iter().map(|&byte| u32::from(byte)).sum();
-        if sum % 8 == 0 || end - begin >= ROW {
+        if sum.is_multiple_of(8) || end - begin >= ROW {
             parts.push(Bytes::copy_from_slice(&text[begin..end]));
             begin = end;
         }

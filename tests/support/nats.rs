@@ -101,6 +101,11 @@ impl Nats {
         }
     }
 
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> u32 {
+        self.server.as_ref().map_or(0, Child::id)
+    }
+
     /// Its address.
     pub fn address(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
@@ -156,16 +161,19 @@ impl Publishing {
         environment: &[(&str, &str)],
         arguments: &[&str],
     ) -> Publishing {
+        let mut program = astfs();
+        program.args(["--verbose", "publish"]).arg(tree).args(arguments).envs(server.environment());
+        Publishing::run(program, nats, environment)
+    }
+
+    /// Runs `astfs publish` as it is given, to this server.
+    pub fn run(mut program: Command, nats: &Nats, environment: &[(&str, &str)]) -> Publishing {
         use std::sync::atomic::{AtomicU32, Ordering};
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let log = nats.folder.path().join(format!("publisher{count}.log"));
-        let program = astfs()
-            .args(["--verbose", "publish"])
-            .arg(tree)
+        let program = program
             .args(["--to", &nats.address()])
-            .args(arguments)
-            .envs(server.environment())
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
