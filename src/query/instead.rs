@@ -18,6 +18,7 @@ use super::queries::Queries;
 use super::reads::{Reads, Unready};
 use super::scope::{Binding, Bindings, Scope};
 use super::snapshot::Snapshot;
+use crate::ami::AskError;
 use crate::data::{Provider, Told, Wanted};
 use crate::language::{Query, QueryId, Question, Records, TemplateName, escape};
 use crate::parse::value::{Shapes, Value};
@@ -205,6 +206,8 @@ impl Queries {
         let lacking = match outcome {
             Err(error @ QueryError::Denied { .. }) if error.means_cannot_answer() => DataGet::Denied,
             Err(error) if error.means_cannot_answer() => DataGet::Missing,
+            // whoever publishes asks the actions instead, and found that out by another of these questions
+            Err(QueryError::NoAnswer { error: AskError::NotPublished { .. }, .. }) => DataGet::Missing,
             _ => return,
         };
         if self.model().query(id).question.instead().is_some() {
