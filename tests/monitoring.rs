@@ -10,12 +10,18 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use astfs::simulator::{Content, Fault, Version};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, geteuid, mkfifo};
+use regex::Regex;
 use serde_json::Value;
 use support::counts;
-use support::mount::{Mounted, astfs, fuse_available};
+use support::mount::{Mounted, astfs, fuse_available, is_mounted, processes_at};
 use support::simulated::{Simulated, TreeFile, run_within, shipped, text};
 use support::wait_until;
 
@@ -113,6 +119,18 @@ fn what_is_asked_and_what_fails_shows_in_the_metrics() {
     assert_eq!(of(&before, "astfs_query_answers_total", &[("query", "peers")]), 1.0);
     assert_eq!(of(&before, "astfs_query_failures_total", &[("query", "peers")]), 0.0);
     assert!(of(&before, "astfs_query_oldest_answer_age_seconds", &[("query", "peers")]) < 60.0);
+    let took = of(&before, "astfs_query_duration_seconds_total", &[("query", "peers")]);
+    assert!(took > 0.0, "{before}");
+    assert_eq!(of(&before, "astfs_query_longest_duration_seconds", &[("query", "peers")]), took);
+    for use_of_it in ["lookups", "reads", "renders"] {
+        let count = of(&before, &format!("astfs_file_{use_of_it}_total"), &[("path", "peers.json")]);
+        assert_eq!(count, 1.0, "{use_of_it}");
+    }
+    assert_eq!(
+        sample(&before, "astfs_file_reads_total", &[("path", "version")]),
+        None,
+        "nobody looked at it"
+    );
     let lookups = [("kind", "lookup")];
     // whoever asked may have his answer before it is counted
     let timed = || {
@@ -298,7 +316,7 @@ fn contrib(name: &str) -> PathBuf {
 }
 
 #[test]
-fn prometheus_finds_nothing_to_say_about_the_metrics_and_the_alerts() {
+fn prometheus_finds_nothing_to_say_about_the_metrics_the_alerts_and_the_dashboard() {
     if !fuse_available() {
         return;
     }
@@ -315,6 +333,250 @@ fn prometheus_finds_nothing_to_say_about_the_metrics_and_the_alerts() {
     let checked = checker.args(["check", "rules"]).arg(contrib("prometheus/astfs.rules.yml")).output();
     let checked = checked.expect("it runs");
     assert!(checked.status.success(), "{}{}", text(&checked.stdout), text(&checked.stderr));
+
+    // what the dashboard asks, as Prometheus is asked when Grafana has put in its variables
+    let rules =
+        dashboard_questions(&dashboard()).into_iter().enumerate().map(|(number, (_, expression, _))| {
+            let expression = expression.replace("$__rate_interval", "5m").replace("$instance", ".*");
+            serde_json::json!({ "record": format!("panel:{number}"), "expr": expression })
+        });
+    let rules =
+        serde_json::json!({ "groups": [{ "name": "dashboard", "rules": rules.collect::<Vec<_>>() }] });
+    // JSON is YAML
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("dashboard.yml");
+    fs::write(&file, rules.to_string()).expect("a file in it");
+    let checked =
+        promtool().expect("it was there").args(["check", "rules"]).arg(&file).output().expect("it runs");
+    assert!(checked.status.success(), "{}{}", text(&checked.stdout), text(&checked.stderr));
+}
+
+/// The questions of the dashboard to Prometheus, each with its panel's title and legend.
+fn dashboard_questions(dashboard: &Value) -> Vec<(String, String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let panels = dashboard["panels"].as_array().into_iter().flatten();
+    let targets = panels
+        .flat_map(|panel| panel["targets"].as_array().into_iter().flatten().map(move |one| (panel, one)));
+    targets
+        .map(|(panel, one)| (text(&panel["title"]), text(&one["expr"]), text(&one["legendFormat"])))
+        .collect()
+}
+
+fn dashboard() -> Value {
+    let text = fs::read_to_string(contrib("grafana/astfs.json")).expect("a dashboard");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// The labels of a metric in what a mount tells, and those that Prometheus adds; none if there is no such metric.
+fn labels_of(metrics: &str, name: &str) -> Option<BTreeSet<String>> {
+    let label = Regex::new(r#"(\w+)=""#).expect("a pattern");
+    let named = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+    let line = metrics.lines().find(named)?;
+    let own = label.captures_iter(line).map(|found| found[1].to_owned());
+    Some(own.chain(["instance", "job"].map(str::to_owned)).collect())
+}
+
+/// What is wrong with a panel's question about a mount's metrics: names and labels that there are not, and words of
+/// the legend that its answer has no label for.
+fn mistakes(metrics: &str, expression: &str, legend: &str) -> Vec<String> {
+    let all = |pattern: &str, text: &str| -> Vec<Vec<String>> {
+        let pattern = Regex::new(pattern).expect("a pattern");
+        let found = pattern.captures_iter(text);
+        found
+            .map(|one| one.iter().skip(1).map(|part| part.map_or("", |part| part.as_str()).into()).collect())
+            .collect()
+    };
+    let (mut wrong, mut known) = (Vec::new(), BTreeSet::new());
+    let selectors = all(r"\b((?:astfs|process)_\w+)(\{[^}]*\})?", expression);
+    for selector in &selectors {
+        let Some(labels) = labels_of(metrics, &selector[0]) else {
+            wrong.push(format!("no metric {}", selector[0]));
+            continue;
+        };
+        let asked = all(r"(\w+)\s*(?:=~|!~|!=|=)", &selector[1]);
+        wrong.extend(
+            asked.iter().filter(|one| !labels.contains(&one[0])).map(|one| format!("no label {}", one[0])),
+        );
+        known.extend(labels);
+    }
+    if selectors.is_empty() {
+        wrong.push("it asks for nothing of ours".to_owned());
+    }
+    let groups: Vec<String> = all(r"\bby\s*\(([^)]*)\)", expression)
+        .iter()
+        .flat_map(|group| group[0].split(',').map(|label| label.trim().to_owned()).collect::<Vec<_>>())
+        .collect();
+    wrong.extend(
+        groups.iter().filter(|label| !known.contains(*label)).map(|label| format!("no label {label}")),
+    );
+    let is_grouped = Regex::new(r"\b(sum|max|min|avg|count)\b").expect("a pattern").is_match(expression);
+    let left = |label: &String| if is_grouped { groups.contains(label) } else { known.contains(label) };
+    let words = all(r"\{\{\s*(\w+)\s*\}\}", legend);
+    wrong.extend(
+        words.iter().filter(|word| !left(&word[0])).map(|word| format!("no {} for the legend", word[0])),
+    );
+    wrong
+}
+
+#[test]
+fn every_question_of_the_dashboard_names_metrics_and_labels_that_there_are() {
+    if !fuse_available() {
+        return;
+    }
+    let (server, tree) = (server(), TreeFile::new(TREE));
+    let mounted = server.mount(&tree.path());
+    fs::read(mounted.join("peers.json")).expect("peers");
+    server.unregister(&server.peer_names()[0]);
+    let an_event = || sample(&metrics_in(&mounted), "astfs_ami_events_total", &[]).is_some();
+    assert!(wait_until(PATIENCE, an_event), "{}", metrics_in(&mounted));
+    let metrics = metrics_in(&mounted);
+    let up = r#"sum by (instance) (astfs_server_up{server="x"})"#;
+    assert_eq!(mistakes(&metrics, up, "{{instance}}"), [""; 0], "a sound one is let pass");
+    for (expression, legend, mistake) in [
+        ("rate(astfs_renders[5m])", "", "no metric astfs_renders"),
+        (r#"astfs_server_up{query="x"}"#, "", "no label query"),
+        ("sum by (action) (astfs_server_up)", "", "no label action"),
+        (up, "{{server}}", "no server for the legend"),
+        ("vector(1)", "", "it asks for nothing of ours"),
+    ] {
+        assert_eq!(mistakes(&metrics, expression, legend), [mistake], "{expression}");
+    }
+
+    let dashboard = dashboard();
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let variables: Vec<_> = list(&dashboard["templating"]["list"])
+        .iter()
+        .filter_map(|variable| variable["name"].as_str().map(str::to_owned))
+        .collect();
+    let mut places = BTreeSet::new();
+    for panel in list(&dashboard["panels"]) {
+        let title = panel["title"].as_str().unwrap_or_default();
+        assert!(places.insert(panel["id"].to_string()), "{title}: two panels have its number");
+        assert!(places.insert(panel["gridPos"].to_string()), "{title}: another panel stands there");
+    }
+    let questions = dashboard_questions(&dashboard);
+    assert!(questions.len() > 15, "{questions:?}");
+    let variable = Regex::new(r"\$\{?(\w+)").expect("a pattern");
+    for (title, expression, legend) in &questions {
+        assert_eq!(mistakes(&metrics, expression, legend), [""; 0], "{title}: {expression}");
+        for used in variable.captures_iter(expression) {
+            let is_known = &used[1] == "__rate_interval" || variables.contains(&used[1].to_owned());
+            assert!(is_known, "{title}: there is no ${}", &used[1]);
+        }
+    }
+    let values = Regex::new(r"^label_values\((\w+), *(\w+)\)$").expect("a pattern");
+    for variable in list(&dashboard["templating"]["list"]) {
+        let Some(query) = variable["query"]["query"].as_str() else { continue };
+        let found = values.captures(query).unwrap_or_else(|| panic!("{query}"));
+        assert!(labels_of(&metrics, &found[1]).is_some_and(|labels| labels.contains(&found[2])), "{query}");
+    }
+}
+
+#[test]
+fn an_event_log_that_is_begun_anew_is_counted_and_so_are_lines_without_room() {
+    if !geteuid().is_root() {
+        return counts::skipped("only root mounts event logs");
+    }
+    if !fuse_available() {
+        return;
+    }
+    let tree = TreeFile::new(&format!(
+        "{TREE}\"events/small\" = {{ events = {{ names = \"UserEvent\", size = \"16k\" }} }}\n"
+    ));
+    let server = server();
+    let mounted = server.mount(&tree.path());
+    let log = mounted.join("events/small");
+    assert!(wait_until(PATIENCE, || log.exists()), "{}", mounted.stderr());
+    let emit = |count: usize| {
+        let event =
+            "Event: UserEvent\r\nPrivilege: user,all\r\nUserEvent: A line of a hundred bytes or so\r\n\r\n";
+        (0..count).for_each(|_| server.emit(event));
+    };
+    let rotated = || sample(&metrics_in(&mounted), "astfs_event_log_rotations_total", &[]);
+    let lost = || sample(&metrics_in(&mounted), "astfs_bounds_hit_total", &[("bound", "event_log")]);
+    // what comes before there is a connection comes to nobody
+    fs::read(mounted.join("peers.json")).expect("peers");
+    emit(1);
+    assert!(wait_until(PATIENCE, || fs::metadata(&log).is_ok_and(|log| log.len() > 0)));
+    assert_eq!((rotated(), lost()), (Some(0.0), Some(0.0)));
+    emit(150);
+    assert!(wait_until(PATIENCE, || rotated() == Some(1.0)), "{}", metrics_in(&mounted));
+    assert_eq!(lost(), Some(0.0), "nothing is lost by that");
+    // so soon again it is not begun anew: it grows to twice its size
+    emit(400);
+    assert!(wait_until(PATIENCE, || lost() >= Some(1.0)), "{}", metrics_in(&mounted));
+    assert_eq!(rotated(), Some(1.0));
+}
+
+#[test]
+fn log_lines_that_cannot_be_written_or_come_again_are_counted() {
+    if !fuse_available() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let tree = TreeFile::new("[tree]\n\"bad\" = { render = \"{{ 'x' | int }}\" }\n");
+    let mut command = astfs();
+    command.arg("mount").arg(tree.path()).arg(folder.path());
+    let full = fs::File::options().write(true).open("/dev/full").expect("a file that is full");
+    let mounted = Mounted::run_saying(command, folder.path(), full.into());
+    let mounted = mounted.unwrap_or_else(|error| panic!("{error}"));
+    let lost = || sample(&metrics_in(&mounted), "astfs_bounds_hit_total", &[("bound", "log")]);
+    let again = || sample(&metrics_in(&mounted), "astfs_log_lines_repeated_total", &[]);
+    assert!(wait_until(PATIENCE, || lost() >= Some(1.0)), "{}", metrics_in(&mounted));
+    assert_eq!(again(), Some(0.0));
+    for _ in 0..3 {
+        fs::read(mounted.join("bad")).expect_err("it is no number");
+    }
+    // a file that cannot be had is looked for and read, each of which may say so
+    assert!(wait_until(PATIENCE, || again() >= Some(2.0)), "{}", metrics_in(&mounted));
+    let log = fs::read_to_string(mounted.join(".astfs/log")).expect("a log");
+    assert_eq!(log.matches("WARN").count(), 1, "{log}");
+}
+
+#[test]
+fn signals_for_more_and_less_log_that_come_before_the_mount_is_up_do_not_end_it() {
+    if !fuse_available() {
+        return;
+    }
+    let (server, tree) = (server(), TreeFile::new(TREE));
+    let folder = tempfile::tempdir().expect("a folder");
+    let (secret_file, mount_point) = (folder.path().join("secret"), folder.path().join("tree"));
+    fs::create_dir(&mount_point).expect("a folder to mount on");
+    mkfifo(&secret_file, Mode::S_IRUSR | Mode::S_IWUSR).expect("a pipe");
+    let mut command = astfs();
+    command.arg("mount").arg(tree.path()).arg(&mount_point).arg("--secret-file").arg(&secret_file);
+    command.env("ASTFS_SERVER", server.address().to_string()).env("ASTFS_USER", server.user());
+    let (secret, at) = (server.secret(), mount_point.clone());
+    let signalled = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&signalled);
+    // whoever waits for the secret is on its way to be a mount, and none yet
+    std::thread::spawn(move || {
+        while let Ok(mut pipe) = fs::File::options().write(true).open(&secret_file) {
+            if !is_mounted(&at) {
+                for process in processes_at(&at) {
+                    let process = process.file_name().and_then(|name| name.to_str()?.parse().ok());
+                    let process = Pid::from_raw(process.expect("a process id"));
+                    for signal in [Signal::SIGUSR1, Signal::SIGUSR2] {
+                        kill(process, signal).expect("it is there");
+                        count.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            let _ = pipe.write_all(format!("{secret}\n").as_bytes());
+        }
+    });
+    let mounted = Mounted::run(command, &mount_point).unwrap_or_else(|error| panic!("{error}"));
+    assert!(signalled.load(Ordering::Relaxed) >= 2, "it was up before it was signalled");
+    fs::read(mounted.join("peers.json")).expect("peers");
+    // from now on they do what they are for
+    let level = || fs::read_to_string(mounted.join(".astfs/log-level")).expect("a level");
+    for _ in 0..4 {
+        let before = level();
+        mounted.signal(Signal::SIGUSR1);
+        assert!(wait_until(PATIENCE, || level() != before || before == "trace\n"), "{before}");
+    }
+    assert_eq!(level(), "trace\n");
 }
 
 /// The words of a text that are names of our metrics.

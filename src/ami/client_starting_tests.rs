@@ -1,5 +1,7 @@
 //! The client against a server that is still starting, as Asterisk 22 with many endpoints was seen to.
 
+use tokio::sync::Notify;
+
 use super::*;
 
 fn denied(asked: &Asked) -> String {
@@ -25,6 +27,35 @@ async fn who_is_denied_by_a_server_that_hangs_up_has_lost_the_connection_and_by_
     let answer = client.ask(named("x"), PATIENT).await.unwrap();
     assert_eq!(answer.error_text().as_deref(), Some("Permission denied"));
     assert_eq!(ask(&client, "y").await, "y");
+}
+
+#[tokio::test]
+async fn each_denial_is_made_sure_of_also_where_it_comes_right_behind_what_did_so_for_the_one_before() {
+    let pinged = Arc::new(Notify::new());
+    let tell = Arc::clone(&pinged);
+    let (settings, _server) = server(move |_, mut peer| {
+        let tell = Arc::clone(&tell);
+        async move {
+            peer.welcome().await;
+            let first = peer.next().await.unwrap();
+            peer.say(denied(&first)).await;
+            let ping = peer.next().await.unwrap();
+            tell.notify_one();
+            let second = peer.next().await.unwrap();
+            peer.say(ping.success("") + &denied(&second)).await;
+            peer.echo().await;
+        }
+    })
+    .await;
+    let client = Client::start(settings);
+    let second = async {
+        pinged.notified().await;
+        client.ask(named("y"), SECOND).await
+    };
+    let (first, second) = tokio::join!(client.ask(named("x"), PATIENT), second);
+    for answer in [first, second] {
+        assert_eq!(answer.unwrap().error_text().as_deref(), Some("Permission denied"));
+    }
 }
 
 #[tokio::test]

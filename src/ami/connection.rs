@@ -216,19 +216,14 @@ impl Connection {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<(), ConnectionError> {
         let mut watchdog = Watchdog::new(settings);
-        let (mut in_doubt, mut held_back) = (false, false);
+        let (mut taken, mut pinged) = (0, None);
         loop {
-            self.take_messages(events)?;
-            if self.decoder.in_doubt() && !in_doubt {
-                // Only the next message shows whether the last one was over: have one sent.
+            taken += self.take_messages(events)?;
+            if (self.decoder.in_doubt() || self.pipeline.holds_back()) && pinged != Some(taken) {
+                // Only the next message shows whether the last one was over, or was meant: have one sent.
                 self.ping();
+                pinged = Some(taken);
             }
-            in_doubt = self.decoder.in_doubt();
-            if self.pipeline.holds_back() && !held_back {
-                // The same of whether it was meant.
-                self.ping();
-            }
-            held_back = self.pipeline.holds_back();
             let (mut reader, mut writer) = split(&mut self.stream);
             self.decoder.buffer().reserve(READ_SIZE);
             tokio::select! {
@@ -264,9 +259,11 @@ impl Connection {
         }
     }
 
-    /// Hands out all messages that are complete.
-    fn take_messages(&mut self, events: &broadcast::Sender<Arc<Message>>) -> Result<(), ConnectionError> {
+    /// Hands out all messages that are complete; how many.
+    fn take_messages(&mut self, events: &broadcast::Sender<Arc<Message>>) -> Result<u64, ConnectionError> {
+        let mut taken = 0;
         while let Some(message) = self.decoder.next_message()? {
+            taken += 1;
             match self.pipeline.take(message) {
                 Taken::Answer => {}
                 // A server that is up says so at the login. Until then it lacks actions and records that it will
@@ -283,7 +280,7 @@ impl Connection {
                 }
             }
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// Queues a question for writing; its ActionID.

@@ -18,10 +18,19 @@ pub enum Color {
 impl Color {
     /// Whether what goes to standard error is coloured.
     pub fn on_stderr(self) -> bool {
+        self.on(&std::io::stderr())
+    }
+
+    /// Whether what goes to standard output is coloured.
+    pub fn on_stdout(self) -> bool {
+        self.on(&std::io::stdout())
+    }
+
+    fn on(self, stream: &impl IsTerminal) -> bool {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
         match self {
-            Color::Auto => std::io::stderr().is_terminal() && !is_set("NO_COLOR") && !is_dumb,
+            Color::Auto => stream.is_terminal() && !is_set("NO_COLOR") && !is_dumb,
             Color::Always => true,
             Color::Never => false,
         }

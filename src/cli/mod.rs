@@ -33,6 +33,7 @@ mod service;
 mod status;
 mod terminal;
 mod test;
+mod top;
 mod tree;
 mod umount;
 mod watch;
@@ -91,6 +92,8 @@ enum Command {
     Reload(reload::ReloadArgs),
     /// Tell how a mount stands: its servers, and what is stale or fails
     Status(status::StatusArgs),
+    /// Show what a mount does, and what takes long, as it happens
+    Top(top::TopArgs),
     /// Tell how much a mount logs, or have it log more or less
     LogLevel(log_level::LogLevelArgs),
     /// Mount a simulated PBX, to look around without an Asterisk
@@ -184,6 +187,10 @@ pub fn run() -> ExitCode {
 
 /// Does what a command says, and tells what went wrong. The arguments are those that say the same.
 fn perform(cli: Cli, arguments: &[OsString]) -> Result<(), CliError> {
+    if matches!(cli.command, Command::Mount(_) | Command::Demo(_)) {
+        // where that fails, they end the program as they do others
+        let _ = mount::outlive_signals();
+    }
     // a thread of the log would keep it from that
     let entered = match &cli.command {
         Command::Mount(args) => args.enter_namespace(),
@@ -204,6 +211,7 @@ fn perform(cli: Cli, arguments: &[OsString]) -> Result<(), CliError> {
         Command::Umount(args) => umount::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::LogLevel(args) => log_level::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Init(args) => init::run(&args),

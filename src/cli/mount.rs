@@ -160,6 +160,21 @@ pub fn run(args: MountArgs, arguments: &[OsString]) -> Result<(), CliError> {
     done
 }
 
+/// Has the process outlive SIGUSR1 and SIGUSR2 that come before it serves: whoever sends them takes it for a mount
+/// already. To be called first of all; no thread is started.
+///
+/// # Errors
+/// If the system gives no file for it.
+pub fn outlive_signals() -> std::io::Result<()> {
+    // what is done with a signal stays when the runtime goes by which it is set
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _entered = runtime.enter();
+    for kind in [SignalKind::user_defined1(), SignalKind::user_defined2()] {
+        drop(signal(kind)?);
+    }
+    Ok(())
+}
+
 /// Mounts a tree and serves it until SIGINT, SIGTERM or an unmount; it is read again on SIGHUP, and when its files
 /// are saved if they are watched. SIGUSR1 and SIGUSR2 have it log more and less.
 pub async fn serve(

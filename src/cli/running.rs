@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 use super::CliError;
 use crate::fs::{MountState, inspect};
 use crate::language::STATUS_DIRECTORY;
+use crate::tree::{STANDING, Stands};
 
 /// How often it is looked whether something has come about.
 const LOOK: Duration = Duration::from_millis(10);
@@ -59,6 +60,18 @@ impl Running {
             ErrorKind::NotFound => self.lacks("that is a part of a mount; name where the tree is mounted"),
             _ => CliError::File { path, error },
         })
+    }
+
+    /// How it stands, and as it tells so in JSON.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is told as another version does.
+    pub fn stands(&self) -> Result<(Stands, String), CliError> {
+        let told = self.read(STANDING)?;
+        let stands = serde_json::from_str(&told).map_err(|_| {
+            self.lacks("what is mounted there tells of itself as another version does; mount it anew")
+        })?;
+        Ok((stands, told))
     }
 
     /// Sends its process a signal.

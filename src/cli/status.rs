@@ -10,7 +10,7 @@ use super::check::Format;
 use super::running::Running;
 use super::{CliError, Exit, terminal};
 use crate::query::Bounds;
-use crate::tree::{QueryStands, STANDING, ServerStands, Stands, age_text};
+use crate::tree::{QueryStands, ServerStands, Stands, age_text};
 
 const AFTER_HELP: &str = "\
 Queries are listed that fail, or of which answers are in use that are not fresh for another reason than their age;
@@ -35,10 +35,7 @@ pub struct StatusArgs {
 
 pub fn run(args: &StatusArgs) -> Result<(), CliError> {
     let mount = Running::at(&args.mountpoint)?;
-    let told = mount.read(STANDING)?;
-    let stands: Stands = serde_json::from_str(&told).map_err(|_| {
-        mount.lacks("what is mounted there tells of itself as another version does; mount it anew")
-    })?;
+    let (stands, told) = mount.stands()?;
     let text = match args.format {
         Format::Json => told,
         Format::Text => text(&stands, args.all),

@@ -18,7 +18,7 @@ use super::listing_reply::ListingReply;
 use super::shared::{BLOCK, FOR_EVER, Shared};
 use crate::parse::text;
 use crate::query::{Manner, Reads};
-use crate::tree::Directory;
+use crate::tree::{Directory, Use};
 
 /// A tree as a filesystem.
 pub struct TreeFilesystem {
@@ -137,6 +137,7 @@ impl Filesystem for TreeFilesystem {
                 match found {
                     Ok((shown, content)) => {
                         if content.is_some() {
+                            shared.count(&shown.node, Use::Lookup);
                             shared.listers.looked_up(process, parent);
                         }
                         shared.reply_entry(&shown, content, reply);

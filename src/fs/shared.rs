@@ -17,7 +17,7 @@ use super::listers::Listers;
 use super::notices::Notices;
 use super::readahead::Readahead;
 use crate::query::{Caller, Manner, QueryError, Reads};
-use crate::tree::{Kind, Node, Rendered, Step, Tree, TreeError};
+use crate::tree::{Kind, Node, Rendered, Step, Tree, TreeError, Use};
 
 /// What cannot change without the kernel being told is known for good.
 pub const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
@@ -59,6 +59,11 @@ impl Shared {
     /// The tree as it is now: another reading of the tree file takes its place.
     pub fn tree(&self) -> Arc<Tree> {
         Arc::clone(&self.tree.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One more use of what a node shows.
+    pub fn count(&self, node: &Node, which: Use) {
+        self.tree.read().unwrap_or_else(PoisonError::into_inner).count(node.place, which);
     }
 
     /// Has another tree take its place; gives the one before.
@@ -324,6 +329,7 @@ impl Shared {
         let shown = {
             let inodes = self.inodes();
             let Some(inode) = inodes.get(number) else { return reply.error(Errno::ESTALE) };
+            self.count(&inode.shown.node, Use::Read);
             if let Some(content) = &inode.content {
                 let bytes = content.bytes.clone();
                 drop(inodes);

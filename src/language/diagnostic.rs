@@ -49,6 +49,9 @@ impl Diagnostic {
     }
 }
 
+/// So many findings are shown to people: who made more of them mistook the file.
+const MOST_SHOWN: usize = 100;
+
 /// Every finding of one run.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -128,10 +131,15 @@ impl Report {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity() == severity).count()
     }
 
-    /// All findings as text for a terminal, in colour if it is `styled`.
+    /// The findings as text for a terminal, in colour if it is `styled`: the first hundred, and how many more.
     pub fn render(&self, styled: bool) -> String {
         let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
-        self.diagnostics().into_iter().map(|one| format!("{}\n\n", renderer.render(&groups(one)))).collect()
+        let shown = self.diagnostics().into_iter().take(MOST_SHOWN);
+        let mut text: String = shown.map(|one| format!("{}\n\n", renderer.render(&groups(one)))).collect();
+        if let Some(more @ 1..) = self.diagnostics.len().checked_sub(MOST_SHOWN) {
+            text.push_str(&format!("and {more} more, which `astfs check --format json` tells\n\n"));
+        }
+        text
     }
 }
 

@@ -63,11 +63,15 @@ fn whole(name: &str) -> String {
 
 /// Cuts a name so that `room` bytes are left for what is put beside it; nothing is left of it if they are too many.
 pub fn fit(name: &str, room: usize) -> &str {
-    let mut end = name.len();
-    while end > 0 && text::encode(&name[..end]).len() + room > LONGEST {
-        end = name[..end].char_indices().next_back().map_or(0, |(index, _)| index);
+    let mut left = LONGEST.saturating_sub(room);
+    for (index, character) in name.char_indices() {
+        let length = text::encoded_length(character);
+        if length > left {
+            return &name[..index];
+        }
+        left -= length;
     }
-    &name[..end]
+    name
 }
 
 fn shorten(escaped: &str, around: usize) -> String {
@@ -111,6 +115,9 @@ mod tests {
         assert_ne!(one, two);
         assert!(is_cut(&long, 0) && !is_escaped(&long) && !is_cut(&"x".repeat(255), 0));
         assert!(is_escaped("a/b") && is_escaped("") && !is_cut("a/b", 0));
+        // as long as a line of a server can be
+        let one = escape(&"\u{EF80}ü".repeat(1 << 20));
+        assert!((LONGEST - 3..=LONGEST).contains(&text::encode(&one).len()), "{one}");
     }
 
     #[test]

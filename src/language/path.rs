@@ -1,5 +1,6 @@
 //! The keys of `[tree]`: paths whose segments may hold path variables.
 
+use std::fmt;
 use std::ops::Range;
 
 use super::name::{LONGEST, LONGEST_AROUND};
@@ -75,6 +76,22 @@ impl Pattern {
     }
 }
 
+/// As it stands in the tree file, without the `/` at its end.
+impl fmt::Display for Pattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, segment) in self.segments.iter().enumerate() {
+            formatter.write_str(if index > 0 { "/" } else { "" })?;
+            match segment {
+                Segment::Literal(name) => formatter.write_str(name)?,
+                Segment::Variable { prefix, name, suffix } => {
+                    write!(formatter, "{prefix}{{{name}}}{suffix}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 fn segment(part: &str) -> Result<Segment, (&'static str, &'static str)> {
     if part == "." || part == ".." {
         return Err(("`.` and `..` cannot stand in a path", "write the path from the mount point down"));
@@ -121,6 +138,14 @@ mod tests {
         assert!(!pattern.directory);
         assert!(Pattern::parse("empty/").unwrap().directory);
         assert_eq!(Pattern::parse("").unwrap(), Pattern { segments: vec![], directory: true });
+    }
+
+    #[test]
+    fn a_path_is_shown_as_it_was_written() {
+        for path in ["users/{friend}.d/x", "a", "x{y}z", ""] {
+            assert_eq!(Pattern::parse(path).unwrap().to_string(), path);
+        }
+        assert_eq!(Pattern::parse("empty/").unwrap().to_string(), "empty");
     }
 
     #[test]

@@ -206,3 +206,37 @@ fn what_the_template_engine_cannot_follow_is_refused() {
     let mistake = templates.expression(&format!("{}1", "-".repeat(100_000))).unwrap_err();
     assert_eq!((mistake.code, mistake.range), (Code::ExpressionSyntax, Some(500..501)));
 }
+
+#[test]
+#[ignore = "prints figures of docs/performance.md; `cargo test --release --lib -- --ignored --nocapture paying`"]
+fn what_paying_for_what_operators_work_on_costs() {
+    const ROUNDS: usize = 41;
+    let row = |n, status| format!(r#"{{"name": "{n}", "status": "{status}", "n": {n}}}"#);
+    let rows = |status| (0..1000).map(|n| row(n, status)).collect::<Vec<_>>().join(",");
+    let records = format!(r#"{{"peers": [{}], "others": [{}]}}"#, rows("OK (20 ms)"), rows("LAGGED"));
+    let scope = crate::language::to_template(&crate::parse::json::parse(records.as_bytes()).unwrap());
+    for text in [
+        "{{ peers[7].name }}\n",
+        "{{ peers[7].name ~ ' ' ~ peers[7].status }}\n",
+        "{% for peer in peers %}{{ peer.name }} {{ peer.status }}\n{% endfor %}",
+        "{% for peer in peers if peer.status != 'UNKNOWN' and peer.n > 9 %}{{ peer.name ~ '\n' }}{% endfor %}",
+        "{% set all = peers + others %}{{ all | length }}",
+        "{{ peers == others }}",
+    ] {
+        let mut templates = Templates::default();
+        let metered = templates.add("metered", TextKind::Content, text).unwrap();
+        templates.environment.add_template_owned("plain", text.to_owned()).unwrap();
+        let mut took = [const { Vec::new() }; 2];
+        for _ in 0..ROUNDS {
+            let begin = std::time::Instant::now();
+            let plain = templates.environment.get_template("plain").unwrap().render(&scope).unwrap();
+            took[0].push(begin.elapsed());
+            let begin = std::time::Instant::now();
+            assert_eq!(templates.render(&metered, scope.clone()).unwrap(), plain);
+            took[1].push(begin.elapsed());
+        }
+        took.iter_mut().for_each(|took| took.sort_unstable());
+        let [plain, metered] = took.map(|took| took[ROUNDS / 2].as_secs_f64() * 1e6);
+        println!("{plain:9.1} µs {:5.2}× {}", metered / plain, text.trim_end().replace('\n', "\\n"));
+    }
+}

@@ -15,6 +15,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::fs::Measured;
 use crate::measure::Distribution;
 use crate::query::{Bounds, OUTCOMES, QueryStanding, ServerTraffic};
+use crate::tree::PathUses;
 use process::Process;
 
 /// The `Content-Type` of [`text`].
@@ -29,6 +30,7 @@ struct Mount {
     servers: Vec<ServerTraffic>,
     queries: Vec<(Option<String>, QueryStanding)>,
     bounds: Bounds,
+    files: Vec<PathUses>,
     requests: Vec<(&'static str, u64, Distribution)>,
     counts: [(&'static str, &'static str, u64); 3],
     gauges: [(&'static str, &'static str, Option<Unit>, u64); 3],
@@ -53,11 +55,12 @@ pub fn text(measured: &Measured, log_lines: LogLines) -> String {
         let (_, server) = standing.name.rsplit_once('@').filter(|_| queries.model().is_fleet())?;
         queries.model().servers.contains_key(server).then(|| server.to_owned())
     };
-    let standings = measured.tree.all_standings().into_iter().filter(|standing| standing.asked > 0);
+    let standings = measured.tree.all_standings().into_iter().filter(|standing| standing.answers.all > 0);
     let mount = Mount {
         servers: queries.traffic(),
         queries: standings.map(|standing| (server(&standing), standing)).collect(),
         bounds: queries.bounds(),
+        files: measured.tree.uses(),
         requests: measured.requests.clone(),
         counts: [
             ("renders", "Contents rendered for requests of the kernel", measured.renders),
@@ -139,6 +142,7 @@ impl Collector for Mount {
         let mut families = Families(encoder);
         self.servers(&mut families)?;
         self.queries(&mut families)?;
+        self.files(&mut families)?;
         self.kernel(&mut families)?;
         self.bounds(&mut families)?;
         self.process(&mut families)
@@ -197,16 +201,46 @@ impl Mount {
             })
         };
         let asked = "Answers that were taken for a query, failures included";
-        families.counters(("astfs_query_answers", None), asked, each(|one| Some(one.asked as f64)))?;
+        families.counters(("astfs_query_answers", None), asked, each(|one| Some(one.answers.all as f64)))?;
         let failures = "Answers that were failures";
-        families.counters(("astfs_query_failures", None), failures, each(|one| Some(one.failures as f64)))?;
+        families.counters(
+            ("astfs_query_failures", None),
+            failures,
+            each(|one| Some(one.answers.failures as f64)),
+        )?;
+        let took = "How long answers took from being asked to being there, all together";
+        let seconds = || Some(Unit::Seconds);
+        families.counters(
+            ("astfs_query_duration", seconds()),
+            took,
+            each(|one| Some(one.answers.took.as_secs_f64())),
+        )?;
+        let longest = "The longest that an answer took since the mount began";
+        families.gauges(
+            ("astfs_query_longest_duration", seconds()),
+            longest,
+            each(|one| Some(one.answers.longest.as_secs_f64())),
+        )?;
         let failing = "Questions whose last answer was a failure, but for what this server cannot answer";
         families.gauges(("astfs_query_failing", None), failing, each(|one| Some(one.failing() as f64)))?;
         let overdue = "Answers in use that are not fresh, for another reason than their age";
         families.gauges(("astfs_query_stale", None), overdue, each(|one| Some(one.overdue() as f64)))?;
         let age = "Age of the oldest answer that is held";
         let oldest = each(|one| one.age.map(|age| age.as_secs_f64()));
-        families.gauges(("astfs_query_oldest_answer_age", Some(Unit::Seconds)), age, oldest)
+        families.gauges(("astfs_query_oldest_answer_age", seconds()), age, oldest)
+    }
+
+    fn files(&self, families: &mut Families<'_>) -> fmt::Result {
+        let each = |value: fn(&PathUses) -> u64| {
+            self.files.iter().map(move |file| ([("path", &*file.path)], value(file) as f64))
+        };
+        let lookups = "Names that were looked for and found, by the path of the tree file that they are of";
+        families.counters(("astfs_file_lookups", None), lookups, each(|file| file.lookups))?;
+        let reads = "Readings of files and links";
+        families.counters(("astfs_file_reads", None), reads, each(|file| file.reads))?;
+        let renders =
+            "Contents that were computed or could not be: for a reader, ahead of one, after an event";
+        families.counters(("astfs_file_renders", None), renders, each(|file| file.renders))
     }
 
     fn kernel(&self, families: &mut Families<'_>) -> fmt::Result {

@@ -12,18 +12,16 @@ use super::url::Agents;
 use super::watch::Watch;
 use super::{Change, Content, Origins, Reading, file, program};
 
-/// So many of each are asked at a time; of URLs, of each host.
+/// So many are asked at a time: files of each folder, runs of each program, URLs of each host.
 const FILES: usize = 16;
-const PROGRAMS: usize = 8;
+const RUNS: usize = 8;
 const URLS: usize = 16;
 
 /// This machine.
 pub struct Local {
     allow_exec: bool,
-    files: Arc<Semaphore>,
-    programs: Semaphore,
-    /// By host: a slow one holds up who asks of it.
-    urls: Mutex<HashMap<String, Arc<Semaphore>>>,
+    /// By folder, program and host: one that is slow or hangs holds up only who asks of it.
+    permits: Mutex<HashMap<String, Arc<Semaphore>>>,
     agents: Arc<Agents>,
     /// There when somebody listens to changes; none if the system has no watches.
     watch: OnceLock<Option<Arc<Watch>>>,
@@ -32,26 +30,24 @@ pub struct Local {
 impl Local {
     /// This machine; programs are run only if `allow_exec` says so.
     pub fn new(allow_exec: bool) -> Local {
-        Local {
-            allow_exec,
-            files: Arc::new(Semaphore::new(FILES)),
-            programs: Semaphore::new(PROGRAMS),
-            urls: Mutex::default(),
-            agents: Arc::default(),
-            watch: OnceLock::new(),
-        }
+        Local { allow_exec, permits: Mutex::default(), agents: Arc::default(), watch: OnceLock::new() }
     }
 
-    /// The permits of a host; those of hosts that nothing is asked of are forgotten.
-    fn of_host(&self, host: &str) -> Arc<Semaphore> {
-        let mut hosts = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.retain(|_, permits| Arc::strong_count(permits) > 1);
-        let permits = hosts.entry(host.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(URLS)));
-        Arc::clone(permits)
+    /// The permits of what is asked of; those of whom nothing is asked are forgotten.
+    fn permits(&self, request: &Request) -> Arc<Semaphore> {
+        let (of, most) = match request {
+            Request::File(path) => (path.parent().unwrap_or(path).display().to_string(), FILES),
+            Request::Program { name, .. } => (format!("run {name}"), RUNS),
+            Request::Url { url, .. } => (format!("ask {}", host(url)), URLS),
+        };
+        let mut all = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, permits| Arc::strong_count(permits) > 1);
+        Arc::clone(all.entry(of).or_insert_with(|| Arc::new(Semaphore::new(most))))
     }
 
     async fn read(&self, request: &Request, deadline: Duration) -> Result<Content, OriginError> {
         let mut watched = false;
+        let permits = self.permits(request);
         let bytes = match request {
             Request::File(path) => {
                 let (path, watch) = (path.clone(), self.watch.get().cloned().flatten());
@@ -60,7 +56,7 @@ impl Local {
                     let seen = watch.is_some_and(|watch| watch.follow(&path));
                     file::read(&path).map(|bytes| (bytes, seen))
                 };
-                let (bytes, seen) = waiting(&self.files, read).await?;
+                let (bytes, seen) = waiting(permits, read).await?;
                 watched = seen;
                 bytes
             }
@@ -68,15 +64,15 @@ impl Local {
                 return Err(OriginError::NotAllowed { program: name.clone() });
             }
             Request::Program { name, arguments } => {
-                let _permit = self.programs.acquire().await;
+                let _permit = permits.acquire().await;
                 program::run(name, arguments).await?
             }
             Request::Url { url, authorization, certificates } => {
-                let (agents, asked) = (Arc::clone(&self.agents), url);
+                let agents = Arc::clone(&self.agents);
                 let (url, authorization) = (url.clone(), authorization.clone());
                 let certificates = certificates.clone();
                 let ask = move || agents.ask(&url, authorization.as_ref(), certificates.as_deref(), deadline);
-                waiting(&self.of_host(host(asked)), ask).await?
+                waiting(permits, ask).await?
             }
         };
         Ok(Content { bytes: bytes.into(), watched })
@@ -107,11 +103,11 @@ impl Origins for Local {
 /// Runs what may wait on a thread of its own. It keeps its permit for as long as it does: also when nobody
 /// waits for it any more, no more than so many threads are held up by a dead filesystem.
 async fn waiting<T: Send + 'static>(
-    permits: &Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     work: impl FnOnce() -> Result<T, OriginError> + Send + 'static,
 ) -> Result<T, OriginError> {
     // never closed
-    let permit = Arc::clone(permits).acquire_owned().await.ok();
+    let permit = permits.acquire_owned().await.ok();
     let done = tokio::task::spawn_blocking(move || {
         let done = work();
         drop(permit);

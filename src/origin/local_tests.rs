@@ -88,6 +88,28 @@ async fn a_program_that_hangs_is_ended_with_all_that_it_has_started() {
 }
 
 #[tokio::test]
+async fn a_program_that_hangs_holds_up_who_runs_it_and_nobody_else() {
+    let local = Arc::new(Local::new(true));
+    let program = |words: &'static [&'static str]| {
+        Request::program(words[0], words[1..].iter().map(|argument| (*argument, true))).unwrap()
+    };
+    let hanging: Vec<_> = (0..RUNS)
+        .map(|_| {
+            let local = Arc::clone(&local);
+            tokio::spawn(async move { local.ask(&program(&["sleep", "60"]), PATIENCE).await.map(drop) })
+        })
+        .collect();
+    while local.permits(&program(&["sleep", "0"])).available_permits() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let more = local.ask(&program(&["sleep", "0"]), IMPATIENCE).await.map(drop);
+    let other = local.ask(&program(&["printf", "here"]), PATIENCE).await;
+    hanging.iter().for_each(tokio::task::JoinHandle::abort);
+    assert!(matches!(more, Err(OriginError::Timeout { .. })), "{more:?}");
+    assert_eq!(other.unwrap().bytes, "here");
+}
+
+#[tokio::test]
 async fn a_program_that_floods_is_ended_and_one_that_only_complains_at_length_is_not() {
     let flooded = run(&["yes"], PATIENCE).await.unwrap_err();
     assert!(matches!(flooded, OriginError::TooLong { limit: LIMIT, .. }), "{flooded}");

@@ -50,6 +50,11 @@ pub fn encode(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
+/// How many bytes a character was [`decode`]d from.
+pub fn encoded_length(character: char) -> usize {
+    if is_escape(character) { 1 } else { character.len_utf8() }
+}
+
 fn is_escape(character: char) -> bool {
     (FIRST..=LAST).contains(&character)
 }

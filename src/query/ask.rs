@@ -93,15 +93,16 @@ impl Queries {
     }
 
     pub(super) fn settle_cell(&self, cell: &Cell, told: &Told) {
+        let took = told.asked.elapsed();
         if let Reply::Content(Ok(content)) = &told.reply {
             cell.set_watched(content.watched);
         }
         let outcome = self.read_outcome(cell.query, told.reply.clone());
         if let Ok(snapshot) = &outcome {
             let is_first = cell.asked().is_none();
-            tell_answer(self.model().query(cell.query), snapshot, told.asked.elapsed(), is_first);
+            tell_answer(self.model().query(cell.query), snapshot, took, is_first);
         }
-        self.answers(cell.query).add(outcome.is_err());
+        self.answers(cell.query).add(outcome.is_err(), took);
         self.note_data_get(cell.query, &outcome, told);
         self.mark(cell.settle(outcome, told.asked, told.session));
     }

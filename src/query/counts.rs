@@ -46,20 +46,52 @@ pub(super) struct ActionCounts {
 pub(super) struct Answers {
     all: AtomicU64,
     failures: AtomicU64,
+    nanoseconds: AtomicU64,
+    longest: AtomicU64,
+}
+
+/// The answers that were taken for a query up to a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AnswersSoFar {
+    /// All of them.
+    pub all: u64,
+    /// The failures among them.
+    pub failures: u64,
+    /// How long it took from being asked to being answered, all together.
+    pub took: Duration,
+    /// The longest that one took.
+    pub longest: Duration,
+}
+
+impl AnswersSoFar {
+    /// How long one took on the average; none without an answer.
+    pub fn mean(&self) -> Option<Duration> {
+        (self.all > 0).then(|| self.took.div_f64(self.all as f64))
+    }
 }
 
 impl Answers {
-    /// One more.
-    pub fn add(&self, is_failure: bool) {
+    /// One more, that took so long from being asked to being answered.
+    pub fn add(&self, is_failure: bool, took: Duration) {
+        // five hundred years fit
+        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.nanoseconds.fetch_add(took, Ordering::Relaxed);
+        self.longest.fetch_max(took, Ordering::Relaxed);
         count(&self.all);
         if is_failure {
             count(&self.failures);
         }
     }
 
-    /// All of them, and the failures among them.
-    pub fn so_far(&self) -> (u64, u64) {
-        (self.all.load(Ordering::Relaxed), self.failures.load(Ordering::Relaxed))
+    /// All of them.
+    pub fn so_far(&self) -> AnswersSoFar {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        AnswersSoFar {
+            all: read(&self.all),
+            failures: read(&self.failures),
+            took: Duration::from_nanos(read(&self.nanoseconds)),
+            longest: Duration::from_nanos(read(&self.longest)),
+        }
     }
 }
 

@@ -43,7 +43,7 @@ mod truth;
 pub use besides::Besides;
 pub use caller::Caller;
 pub use control::Said;
-pub use counts::{Bounds, OUTCOMES, ServerTraffic};
+pub use counts::{AnswersSoFar, Bounds, OUTCOMES, ServerTraffic};
 pub use dependents::Dependent;
 pub use error::{FailureKind, QueryError};
 pub use event_log::{EventLog, EventLogs, LogFile};

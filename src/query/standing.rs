@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::cell::Standing;
+use super::counts::AnswersSoFar;
 use super::link::Connection;
 use super::queries::Queries;
 use super::reads::{Manner, Used};
@@ -26,12 +27,10 @@ pub struct QueryStanding {
     pub failed: usize,
     /// How many are in use and not fresh, for another reason than their age, which is looked at when somebody looks.
     pub overdue: usize,
-    /// How many answers were taken, failures included,
-    pub asked: u64,
-    /// and how many of these were failures.
-    pub failures: u64,
-    /// Of these, how many because this server cannot answer them.
+    /// Of those that failed, how many because this server cannot answer them.
     pub cannot: usize,
+    /// The answers that were taken, failures included.
+    pub answers: AnswersSoFar,
     /// Whether something is kept that depends on it, so that events make it be asked again.
     pub kept: bool,
     /// The age of the oldest answer.
@@ -103,7 +102,7 @@ impl Queries {
             standing.age = standing.age.max(asked.map(|asked| asked.elapsed()));
             standing.error = error.map(|error| error.to_string()).or(standing.error.take());
         }
-        (standing.asked, standing.failures) = self.answers(id).so_far();
+        standing.answers = self.answers(id).so_far();
         standing.instead = self.is_stood_in_for(id);
         if standing.instead {
             standing.error = None;

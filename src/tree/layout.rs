@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::alive::rotated_name;
 use super::status::Status;
+use super::uses::Uses;
 use crate::language::{Attributes, Content, Entry, Expression, Model, Segment, VariableId};
 
 /// An index of a place in its [`Layout`].
@@ -43,6 +44,8 @@ pub struct Place {
     pub reserved: HashSet<Arc<str>>,
     /// What of the status directory stands here.
     pub status: Option<Status>,
+    /// How often it was used.
+    pub uses: Arc<Uses>,
     /// What stood here, where nothing leads to any more.
     pub gone: Option<(Kind, Attributes)>,
 }

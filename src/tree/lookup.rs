@@ -13,6 +13,7 @@ use super::listing::{Listed, Listing, bind};
 use super::node::Node;
 use super::render::Rendered;
 use super::status::Program;
+use super::uses::Use;
 use crate::language::{Attributes, OnError, SERVER, ServerId};
 use crate::query::{Bindings, Dependent, Manner, Queries, QueryError, Reads, Unready, Used};
 
@@ -292,6 +293,9 @@ impl Tree {
         }
         let rendered = self.bindings(node, &own).and_then(|bindings| self.render(node, &bindings, &own));
         reads.want_all(&own);
+        if !matches!(rendered, Err(Step::Wanted)) {
+            self.count(node.place, Use::Render);
+        }
         let bytes = match rendered {
             Err(Step::Failed(TreeError::Query(_))) if on_error == Some(OnError::Empty) => Default::default(),
             other => other?,

@@ -19,6 +19,7 @@ mod render;
 mod standing;
 mod status;
 mod succession;
+mod uses;
 
 pub use alive::{Alive, LONGEST_INPUT, LastAnswer, WriteError};
 pub use directory::{Directory, NameChange, Named};
@@ -30,9 +31,10 @@ pub use listing::{Listed, Listing};
 pub use lookup::Tree;
 pub use node::Node;
 pub use render::Rendered;
-pub use standing::{QueryStands, ServerStands, Stands};
-pub use status::{LOG_LEVEL, Program, RELOAD, STANDING, age_text};
+pub use standing::{FileStands, QueryStands, ServerStands, Stands};
+pub use status::{LOG_LEVEL, METRICS, Program, RELOAD, STANDING, age_text};
 pub use succession::{Difference, Successor};
+pub use uses::{PathUses, Use, Uses};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::lookup::Tree;
+use super::uses::PathUses;
 use crate::query::{Bounds, QueryStanding};
 
 /// How everything stands. Times are in seconds.
@@ -20,6 +21,9 @@ pub struct Stands {
     pub servers: Vec<ServerStands>,
     /// The queries that ask something.
     pub queries: Vec<QueryStands>,
+    /// The files and links that were used, by their paths in the tree file.
+    #[serde(default)]
+    pub files: Vec<FileStands>,
     /// How often a bound was reached.
     pub bounds: Bounds,
 }
@@ -66,8 +70,27 @@ pub struct QueryStands {
     pub asked: u64,
     /// and the failures among them.
     pub failures: u64,
+    /// How long it took from being asked to being answered, on the average; none before the first answer.
+    #[serde(default)]
+    pub mean: Option<f64>,
+    /// The longest that it took.
+    #[serde(default)]
+    pub longest: Option<f64>,
     /// What went wrong last.
     pub error: Option<String>,
+}
+
+/// How often a path of the tree file was used that is a file or link.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FileStands {
+    /// The path, with its variables as they stand in the tree file.
+    pub path: String,
+    /// Names that were looked for and found; what the kernel remembers it looks for no more.
+    pub lookups: u64,
+    /// Readings; what the kernel holds it reads no more.
+    pub reads: u64,
+    /// Contents that were computed, or could not be: for a reader, ahead of one, and after an event.
+    pub renders: u64,
 }
 
 impl QueryStands {
@@ -78,11 +101,19 @@ impl QueryStands {
             questions: standing.questions,
             overdue: standing.overdue(),
             failing: standing.failing(),
-            asked: standing.asked,
-            failures: standing.failures,
+            asked: standing.answers.all,
+            failures: standing.answers.failures,
+            mean: standing.answers.mean().map(|mean| mean.as_secs_f64()),
+            longest: (standing.answers.all > 0).then_some(standing.answers.longest.as_secs_f64()),
             error: standing.error,
             name: standing.name,
         }
+    }
+}
+
+impl FileStands {
+    fn of(PathUses { path, lookups, reads, renders }: PathUses) -> FileStands {
+        FileStands { path, lookups, reads, renders }
     }
 }
 
@@ -111,6 +142,7 @@ impl Tree {
                 && queries.iter().all(|query| query.overdue == 0 && query.failing == 0),
             servers,
             queries,
+            files: self.uses().into_iter().map(FileStands::of).collect(),
             bounds: self.queries().bounds(),
         }
     }

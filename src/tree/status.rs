@@ -22,6 +22,9 @@ pub const RELOAD: &str = "reload";
 /// The name of the file that tells how everything stands, for programs.
 pub const STANDING: &str = "status.json";
 
+/// The name of the file that tells what is counted, for monitoring.
+pub const METRICS: &str = "metrics";
+
 /// The name of the file that tells how much is logged.
 pub const LOG_LEVEL: &str = "log-level";
 
@@ -73,7 +76,7 @@ impl Layout {
         self.status_child(top, "errors", Status::Errors);
         self.status_child(top, RELOAD, Status::Reload);
         self.status_child(top, STANDING, Status::Standing);
-        self.status_child(top, "metrics", Status::Metrics);
+        self.status_child(top, METRICS, Status::Metrics);
         self.status_child(top, "log", Status::Log);
         self.status_child(top, LOG_LEVEL, Status::LogLevel);
         let queries = self.status_child(top, "queries", Status::Queries);

@@ -72,6 +72,9 @@ impl Layout {
             place.parent = place.parent.map(of);
             place.literals.values_mut().for_each(|id| *id = of(*id));
             place.variables.iter_mut().for_each(|id| *id = of(*id));
+            if let Some(same) = old.places.get(number.0) {
+                place.uses = Arc::clone(&same.uses);
+            }
             places[number.0] = place;
         }
         (Layout { places, hidden }, difference)

@@ -154,6 +154,23 @@ fn the_json_has_every_finding_in_its_documented_shape() {
 }
 
 #[test]
+fn of_very_many_findings_people_are_shown_a_hundred_and_programs_all() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("tree.toml");
+    std::fs::write(&path, "a b\n".repeat(150)).expect("a file");
+    let path = path.to_str().expect("a path of text");
+    let checked = check(&[path], &[]);
+    assert_eq!((checked.status, checked.err.matches("error[").count()), (Some(3), 100));
+    assert!(
+        checked.err.contains("\nand 50 more, which `astfs check --format json` tells\n"),
+        "{}",
+        checked.err
+    );
+    let report: Value = serde_json::from_str(&check(&["--format=json", path], &[]).out).expect("JSON");
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(150));
+}
+
+#[test]
 fn no_server_is_connected_to_and_no_file_is_changed() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("a socket");

@@ -18,7 +18,7 @@ const RUN: [&str; 6] = [
 ];
 
 /// Examples that are tested otherwise, or cannot be: the page, what stands behind the fence, and why.
-const ELSEWHERE: [(&str, &str, &str); 17] = [
+const ELSEWHERE: [(&str, &str, &str); 18] = [
     ("README.md", "sh", "cargo and the tests themselves: they run already"),
     ("docs/architecture.md", "", "drawings"),
     ("docs/cookbook.md", "sh", "how each recipe is begun, with a secret left out"),
@@ -26,6 +26,7 @@ const ELSEWHERE: [(&str, &str, &str); 17] = [
     ("docs/operations.md", "fstab", "tests/package/run"),
     ("docs/operations.md", "ini", "settings that systemd reads"),
     ("docs/operations.md", "sh", "tests/package/run, in a Debian of its own, and tests/doctor.rs"),
+    ("docs/operations.md", "text", "what tests/package/run ends with"),
     ("docs/performance.md", "sh", "measuring takes an hour"),
     ("docs/reliability.md", "sh", "fuzzing takes hours, and a nightly toolchain"),
     ("docs/semantics.md", "explain", "tests/explain.rs"),

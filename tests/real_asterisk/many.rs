@@ -167,6 +167,16 @@ fn figures(mounted: &Mounted, directories: &[(&str, SocketAddr)]) {
         took.sort_unstable();
         let (half, most) = (took[took.len() / 2], took[took.len() * 99 / 100]);
         println!("{directory}: {} changes, {asked} actions, p50 {half:.1?}, p99 {most:.1?}", took.len());
+        // for which each phone is asked for
+        let (begin, before) = (Instant::now(), actions(mounted));
+        // until then it cannot be told, and the deadline passes
+        while !fs::read_dir(path.join("_by_context")).is_ok_and(|mut names| names.any(|name| name.is_ok())) {
+            assert!(begin.elapsed() < Duration::from_secs(60), "no context");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let told = begin.elapsed();
+        let asked = settled(mounted) - before;
+        println!("{directory}/_by_context: told after {told:.2?}, {asked} actions");
     }
     println!("{}", Gauges::of(mounted));
 }

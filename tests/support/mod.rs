@@ -23,6 +23,7 @@ pub mod recorded;
 pub mod simulated;
 pub mod sip;
 pub mod stream;
+pub mod terminal;
 pub mod walk;
 
 use std::time::{Duration, Instant};

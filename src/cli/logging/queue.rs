@@ -1,6 +1,7 @@
 //! Lines on their way to a place that may be slow, full or gone: who has one never waits.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
@@ -20,8 +21,8 @@ pub struct Queue {
     waiting: SyncSender<Text>,
     /// Lines for which there was no room, since the last for which there was.
     lost: AtomicU64,
-    /// All such lines.
-    all_lost: AtomicU64,
+    /// All lines that found no room, or could not be written.
+    all_lost: Arc<AtomicU64>,
 }
 
 struct Text {
@@ -46,10 +47,12 @@ impl Queue {
         gap: fn(u64) -> String,
     ) -> io::Result<Queue> {
         let (waiting, texts) = sync_channel(WAITING);
+        let all_lost = Arc::new(AtomicU64::new(0));
+        let unwritten = Arc::clone(&all_lost);
         thread::Builder::new()
             .name("log".into())
-            .spawn(move || write_all(&texts, &mut place, &counted, gap))?;
-        Ok(Queue { waiting, lost: AtomicU64::new(0), all_lost: AtomicU64::new(0) })
+            .spawn(move || write_all(&texts, &mut place, &counted, (gap, &unwritten)))?;
+        Ok(Queue { waiting, lost: AtomicU64::new(0), all_lost })
     }
 
     /// Has a text written some time; if there is no room, it is lost, and counted.
@@ -57,7 +60,7 @@ impl Queue {
         self.try_put(text, None);
     }
 
-    /// For how many lines there was no room.
+    /// How many lines found no room, or could not be written.
     pub fn lost(&self) -> u64 {
         self.all_lost.load(Ordering::Relaxed)
     }
@@ -98,7 +101,12 @@ impl Queue {
     }
 }
 
-fn write_all(texts: &Receiver<Text>, place: &mut impl Write, counted: &impl Fn(), gap: fn(u64) -> String) {
+fn write_all(
+    texts: &Receiver<Text>,
+    place: &mut impl Write,
+    counted: &impl Fn(),
+    (gap, unwritten): (fn(u64) -> String, &AtomicU64),
+) {
     let mut lost = 0;
     let mut round = Instant::now() + ROUND;
     loop {
@@ -121,6 +129,7 @@ fn write_all(texts: &Receiver<Text>, place: &mut impl Write, counted: &impl Fn()
         }
         if place.write_all(&text.bytes).is_err() {
             lost += lines(&text.bytes);
+            unwritten.fetch_add(lines(&text.bytes), Ordering::Relaxed);
         }
         drop(text.done);
     }
@@ -145,8 +154,8 @@ impl Write for StandardError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::mpsc::{Sender, channel};
-    use std::sync::{Arc, Mutex};
 
     use super::*;
 
@@ -231,5 +240,6 @@ mod tests {
         queue.put(b"four\n");
         queue.flush();
         assert_eq!(place.text(), "astfs: 3 lines are missing here: they could not be written\nfour\n");
+        assert_eq!(queue.lost(), 3);
     }
 }

@@ -23,7 +23,7 @@ use crate::fs::errno::write_errno;
 use crate::fs::filesystem::tell_broken;
 use crate::fs::shared::{BLOCK, GENERATION};
 use crate::parse::text;
-use crate::tree::{Alive, Node};
+use crate::tree::{Alive, Node, Use};
 
 /// The kernel remembers nothing.
 const NOT_REMEMBERED: Duration = Duration::ZERO;
@@ -80,6 +80,7 @@ impl Filesystem for AliveFilesystem {
             },
             move |requests, found| match found {
                 Ok(found) => {
+                    requests.count(&found.shown, Use::Lookup);
                     let number = requests.inodes().looked_up(&found.shown);
                     let attributes = requests.attributes(number, &found.shown, found.content.as_ref());
                     reply.entry(&NOT_REMEMBERED, &attributes, GENERATION);
@@ -152,6 +153,9 @@ impl Filesystem for AliveFilesystem {
             Ok(shown) => shown,
             Err(error) => return reply.error(error),
         };
+        if flags.acc_mode() != OpenAccMode::O_WRONLY {
+            self.requests.count(&shown, Use::Read);
+        }
         let alive = &self.requests.alive;
         let keep = |requests: &Requests, open, reply: ReplyOpen| {
             reply.opened(requests.handles.keep(open), FopenFlags::FOPEN_DIRECT_IO);

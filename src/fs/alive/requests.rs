@@ -14,7 +14,7 @@ use crate::fs::late::Late;
 use crate::fs::shared::{BLOCK, guarded};
 use crate::parse::text;
 use crate::query::{Caller, Manner, QueryError, Reads};
-use crate::tree::{Alive, Kind, Node, Step, Tree, TreeError};
+use crate::tree::{Alive, Kind, Node, Step, Tree, TreeError, Use};
 
 /// What requests share, wherever they are answered.
 pub struct Requests {
@@ -54,6 +54,11 @@ impl Requests {
 
     pub fn tree(&self) -> Arc<Tree> {
         self.alive.tree()
+    }
+
+    /// One more use of what an inode shows. What is opened is read anew, so an opening is a reading.
+    pub fn count(&self, shown: &Shown, which: Use) {
+        self.tree().count(shown.node().place, which);
     }
 
     pub fn shown(&self, number: INodeNo) -> Result<Shown, Errno> {

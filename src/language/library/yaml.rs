@@ -9,6 +9,10 @@ use crate::parse::value::Value;
 /// Words that some reader takes for truth or nothing.
 const WORDS: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"];
 
+/// Readers look for the `:` behind a name only so far, 1,024 characters by the language's definition: before a longer
+/// one there is a `?`.
+const LONGEST_NAME: usize = 1_000;
+
 /// A value as YAML, one line for each value inside it.
 pub fn print(value: &Value) -> String {
     let lines = lines(value).unwrap_or_else(|| vec![flat(value)]);
@@ -21,7 +25,11 @@ fn lines(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::Record(record) => {
             for (name, value) in record.iter() {
-                let name = text(name);
+                let mut name = text(name);
+                if name.len() > LONGEST_NAME {
+                    all.push(format!("? {name}"));
+                    name.clear();
+                }
                 match lines(value) {
                     Some(below) => {
                         all.push(format!("{name}:"));
@@ -180,7 +188,10 @@ mod tests {
         ];
         let pairs: serde_json::Map<_, _> =
             texts.iter().map(|text| ((*text).into(), (*text).into())).collect();
-        let value = serde_json::json!({ "list": &texts[..], "record": pairs });
+        let [long, longer] = [1_000, 70_000].map(|length| "x".repeat(length));
+        let long =
+            serde_json::json!([{ (long): { "a": 1 }, (longer.clone()): 2, (longer + ":"): { "b": [3] } }]);
+        let value = serde_json::json!({ "list": &texts[..], "record": pairs, "long": long });
         let yaml = printed(&value.to_string());
         let documents = Yaml::load_from_str(&yaml).unwrap_or_else(|error| panic!("{error}\n{yaml}"));
         assert_eq!(documents.len(), 1);
