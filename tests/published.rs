@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,8 +14,9 @@ use astfs::simulator::{Content, Peer, Version};
 use nix::errno::Errno;
 use support::mount::{Mounted, fuse_available};
 use support::nats::{Nats, Publishing};
-use support::simulated::{Simulated, TreeFile};
+use support::simulated::{Simulated, TreeFile, shipped};
 use support::wait_until;
+use support::walk::{Shown, Walk, walk};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -73,6 +75,15 @@ fn is_registered(mounted: &Mounted, peer: &str) -> bool {
 
 fn shows(mounted: &Mounted, count: usize) -> bool {
     wait_until(PATIENCE, || read(mounted, "count").trim() == count.to_string())
+}
+
+/// What a walk has seen, a line for each name.
+fn text(walk: &Walk) -> BTreeSet<String> {
+    let line = |(path, shown): (&String, &Shown)| match shown {
+        Shown::File(bytes) => format!("{path}: {}", String::from_utf8_lossy(bytes)),
+        other => format!("{path}: {other:?}"),
+    };
+    walk.iter().map(line).collect()
 }
 
 /// Whether what is shown is marked as not fresh, and what its status says of the server.
@@ -243,6 +254,29 @@ fn a_reader_needs_no_right_to_write_and_has_none() {
     assert!(pbx.register("peer1"));
     assert!(wait_until(PATIENCE, || is_registered(&mounted, "peer1")), "{}", status(&mounted));
     assert!(!publisher.said().contains("of the publisher") && !mounted.stderr().contains("of the reader"));
+}
+
+#[test]
+fn the_shipped_tree_is_by_way_of_nats_what_it_is_by_itself() {
+    let shipped = shipped("asterisk.toml");
+    for version in [Version::Asterisk13, Version::Asterisk16] {
+        let Some(nats) = Nats::start().filter(|_| fuse_available()) else { return };
+        let pbx = Simulated::start(Content::generated(version, 5, 1));
+        let publisher = Publishing::start_with(&shipped, &pbx, &nats, &[], &["--secrets"]);
+        let whole = || publisher.said().contains("everything is published");
+        assert!(wait_until(PATIENCE, whole), "{}", publisher.said());
+        let (from, direct) = (nats.mount(&shipped, &[]), pbx.mount(&shipped));
+        for part in ["peers", "users", "database", "modules", "hints", "registrations"] {
+            let walks = || [&from, &direct].map(|mounted| walk(&mounted.join(part)));
+            let same = || matches!(walks(), [one, other] if one == other);
+            if !wait_until(PATIENCE, same) {
+                let [one, other] = walks().map(|walk| text(&walk));
+                let different: Vec<_> = one.symmetric_difference(&other).collect();
+                panic!("{version:?}: {part} by way of NATS is another: {different:#?}");
+            }
+        }
+        assert!(!walk(&from.join("users/sipfriends")).is_empty());
+    }
 }
 
 #[test]
