@@ -28,6 +28,9 @@ mod ground;
 mod many;
 #[path = "real_asterisk/pjsip.rs"]
 mod pjsip;
+#[cfg(feature = "nats")]
+#[path = "real_asterisk/published.rs"]
+mod published;
 #[path = "real_asterisk/recorded.rs"]
 mod recorded;
 #[path = "real_asterisk/rights.rs"]
