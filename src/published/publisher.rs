@@ -312,14 +312,18 @@ impl Term {
             self.in_step = false;
             return Ok(());
         }
-        let done = match self.beat().await? {
-            false => return Ok(()),
-            true if !self.in_step => match self.step_in().await {
+        let done = if self.in_step {
+            match self.beat().await? {
+                true => self.put_all().await,
+                false => return Ok(()),
+            }
+        } else {
+            // readers take a beat for a sign that they have been told everything, so it comes after the answers
+            match self.step_in().await {
                 Ok(true) => self.put_all().await,
                 Ok(false) => return Err(Ended::Overtaken),
                 Err(error) => Err(error),
-            },
-            true => self.put_all().await,
+            }
         };
         match done {
             Ok(()) => Ok(()),
@@ -335,7 +339,7 @@ impl Term {
     /// Writes the lease anew when it is time; whether it is held as far as is known.
     async fn beat(&mut self) -> Result<bool, Ended> {
         // one that comes a moment early is as good
-        if self.beaten.elapsed() < BEAT.mul_f32(0.8) && self.in_step {
+        if self.beaten.elapsed() < BEAT.mul_f32(0.8) {
             return Ok(true);
         }
         self.beaten = Instant::now();

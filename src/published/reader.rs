@@ -83,6 +83,8 @@ struct Follower {
     beat: Option<(String, Instant)>,
     /// The message up to which the mirror is to be read before it is as the bucket is.
     target: u64,
+    /// Since when the bucket is followed without a gap.
+    since: Instant,
     /// The session of the leader that was followed last.
     led: Option<String>,
 }
@@ -102,7 +104,8 @@ impl Reader {
             overtaken: broadcast::Sender::new(CAPACITY),
         });
         let (made, event, beat, led) = Default::default();
-        let follower = Follower { shared: Arc::clone(&shared), made, event, beat, target: 0, led };
+        let since = Instant::now();
+        let follower = Follower { shared: Arc::clone(&shared), made, event, beat, target: 0, since, led };
         let following = tokio::spawn(follower.follow(settings)).abort_handle();
         Reader { shared, following }
     }
@@ -216,7 +219,9 @@ impl Follower {
         let bucket = nats.stream(&stream_of(&names.bucket)).await?;
         let lease = nats.stream(&stream_of(&names.lease)).await?;
         let mut answers = self.answers(nats, &bucket).await?;
-        let mut beats = nats.messages(&lease, From::LastOfEach).await?;
+        // one of before may be by a leader whom NATS has not told yet that it is there again
+        let mut beats = nats.messages(&lease, From::New).await?;
+        self.since = Instant::now();
         let events = nats.stream(&names.events).await?;
         let from = self.event.map_or(From::New, From::Behind);
         let mut events = nats.messages(&events, from).await?;
@@ -282,8 +287,9 @@ impl Follower {
         let alive = self.beat.as_ref().filter(|(_, at)| at.elapsed() < BELIEVED);
         let down = |reason: &str| shared.turn(State::Down(reason.to_owned()));
         match (alive, leader) {
-            // what there is is being read
+            // what there is is being read, or a beat is on its way
             _ if last < self.target => {}
+            (None, _) if self.since.elapsed() < BELIEVED => {}
             (None, _) | (_, None) => down("no publisher leads"),
             (Some((holder, _)), Some(leader)) if *holder != leader.session => {
                 down("another publisher takes over");
