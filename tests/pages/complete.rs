@@ -29,6 +29,7 @@ const ELSEWHERE: [(&str, &str, &str); 18] = [
     ("docs/operations.md", "text", "what tests/package/run ends with, and what tests/top.rs draws"),
     ("docs/performance.md", "sh", "measuring takes an hour"),
     ("docs/reliability.md", "sh", "fuzzing takes hours, and a nightly toolchain"),
+    ("docs/security.md", "text", "the rights of a reader in tests/published.rs"),
     ("docs/semantics.md", "explain", "tests/explain.rs"),
     ("docs/template-library.md", "example", "src/language/library/tests.rs"),
     ("docs/tree-language.md", "json", "tests/language/documentation.rs"),
