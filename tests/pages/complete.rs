@@ -18,7 +18,7 @@ const RUN: [&str; 6] = [
 ];
 
 /// Examples that are tested otherwise, or cannot be: the page, what stands behind the fence, and why.
-const ELSEWHERE: [(&str, &str, &str); 18] = [
+const ELSEWHERE: [(&str, &str, &str); 19] = [
     ("README.md", "sh", "cargo and the tests themselves: they run already"),
     ("docs/architecture.md", "", "drawings"),
     ("docs/cookbook.md", "sh", "how each recipe is begun, with a secret left out"),
