@@ -18,8 +18,10 @@ mod nats;
 mod overheard;
 mod publisher;
 mod reader;
+mod settings;
 mod shelf;
 
-pub use nats::{Credentials, Nats, NatsError, NatsSettings};
+pub use nats::{Nats, NatsError};
 pub use publisher::Publisher;
 pub use reader::Reader;
+pub use settings::{Credentials, NatsSettings};

@@ -13,7 +13,8 @@ use tokio::task::AbortHandle;
 use super::lease::LIVES;
 use super::mirror::{Changed, Leader, Mirror};
 use super::names::{Digest, Names, stream_of};
-use super::nats::{From, Messages, Nats, NatsError, NatsSettings, Stored};
+use super::nats::{From, Messages, Nats, NatsError, Stored};
+use super::settings::NatsSettings;
 use crate::ami::{Action, AskError, Message};
 use crate::query::{Asking, Published, Server};
 
