@@ -190,13 +190,17 @@ fn another_address_of_one_server_reconnects_only_that() {
     let read = |path: &str| read(&mounted, path);
     assert!(wait_until(PATIENCE, || read("total") == "3 5 "), "{}", read("total"));
     let inode = || fs::metadata(mounted.join("north/peer1/codecs")).expect("it is there").ino();
-    let (before, asked, connections) = (inode(), north.questions(), north.connections());
+    let (before, connections) = (inode(), north.connections());
     fs::write(tree.path(), tree_of(&north, &other)).expect("the tree file is written");
     let reloaded = run_within(PATIENCE, astfs().arg("reload").arg(mounted.path()));
     assert!(reloaded.status.success(), "{}", text(&reloaded.stderr));
     assert!(wait_until(PATIENCE, || read("total") == "3 7 "), "{}", read("total"));
     assert_eq!(read("south/named").trim(), "south has 7");
-    assert_eq!((inode(), north.questions(), north.connections()), (before, asked, connections));
+    assert_eq!((inode(), north.connections()), (before, connections));
+    // neighbours of what was looked at may be read ahead
+    let mut asked = north.questions();
+    asked.sort();
+    assert!(asked.windows(2).all(|pair| pair[0] != pair[1]), "asked again: {asked:?}");
     assert!(wait_until(PATIENCE, || south.connections() == 0), "the old connection ends");
 }
 
